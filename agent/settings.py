@@ -1,0 +1,339 @@
+"""The settings: one declared table that feeds the file, the environment, the portal's forms, the sample and the docs.
+
+Owns: what can be set, with type, default, unit and help; where a value comes from; writing the file.
+Does not know: what any setting is used for.
+
+A value comes from the environment (`NISSE_MAIL_IMAP_HOST` for `mail.imap_host`), else from `$NISSE_HOME/nisse.toml`, else from
+the table. `NISSE_HOME` alone moves all state. A plug-in declares its own in a literal `SETTINGS`, a list of dictionaries with the
+fields of `Setting`, and needs no entry here.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from agent import logs, registry
+from agent.errors import SettingsError, StorageError
+
+FILE_NAME = "nisse.toml"
+_PLUGIN_FAMILIES = ("agent.channels",)
+_FALSE_WORDS = {"0", "false", "no", "off"}
+_TRUE_WORDS = {"1", "true", "yes", "on"}
+
+
+class Secret(str):
+    """A string that shows stars wherever it is printed; `reveal()` gives it out at the point of use."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'*****'" if self else "''"
+
+    def __str__(self) -> str:
+        return "*****" if self else ""
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def reveal(self) -> str:
+        """The secret itself."""
+        return "".join(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One line of the table."""
+
+    key: str  # section.name
+    kind: str  # text, number, flag or secret
+    default: str | int | bool
+    help: str  # one line, for people
+    unit: str = ""
+    label: str = ""  # what a form calls it; empty: not in any form
+    choices: tuple[str, ...] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+
+    @property
+    def section(self) -> str:
+        """The part before the dot: the service or plug-in whose setting it is."""
+        return self.key.partition(".")[0]
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that overrides it."""
+        return "NISSE_" + self.key.replace(".", "_").upper()
+
+
+def _core() -> tuple[Setting, ...]:
+    def setting(key: str, kind: str, default: str | int | bool, help_line: str, **more: Any) -> Setting:
+        return Setting(key=key, kind=kind, default=default, help=help_line, **more)
+
+    return (
+        setting(
+            "house.name",
+            "text",
+            "nisse",
+            "Name of the box: it answers at http://NAME.local and as NAME@ in mail.",
+        ),
+        setting("models.folder", "text", "", "Where model files are kept; empty: models/ in NISSE_HOME."),
+        setting("brain.url", "text", "http://127.0.0.1:8701", "Where the brain serves and is called."),
+        setting(
+            "brain.token", "secret", "", "Token of the brain; needed when its address is not this machine."
+        ),
+        setting(
+            "brain.model", "text", "", "Name of the catalogue's chat model; empty: the largest that fits."
+        ),
+        setting(
+            "brain.context", "number", 4096, "Longest prompt and answer together.", unit="tokens", minimum=512
+        ),
+        setting(
+            "brain.threads",
+            "number",
+            0,
+            "Threads that compute; 0: one per physical core.",
+            minimum=0,
+            maximum=256,
+        ),
+        setting(
+            "brain.reserve", "number", 1500, "Memory left to the rest of the house.", unit="MB", minimum=0
+        ),
+        setting("brain.queue", "number", 32, "Requests that may wait before others are refused.", minimum=1),
+        setting("recall.url", "text", "http://127.0.0.1:8702", "Where recall serves and is called."),
+        setting(
+            "recall.token", "secret", "", "Token of recall; needed when its address is not this machine."
+        ),
+        setting("recall.embedder", "text", "all-minilm-l6-v2", "Name of the catalogue's embedding model."),
+        setting(
+            "recall.passages",
+            "number",
+            4,
+            "Passages given to the brain with a question.",
+            minimum=0,
+            maximum=20,
+        ),
+        setting("recall.max_document", "number", 25, "Largest document.", unit="MB", minimum=1, maximum=1000),
+        setting(
+            "conversation.url", "text", "http://127.0.0.1:8703", "Where conversation serves and is called."
+        ),
+        setting(
+            "conversation.token",
+            "secret",
+            "",
+            "Token of conversation; needed when it is not on this machine.",
+        ),
+        setting(
+            "conversation.max_message",
+            "number",
+            25,
+            "Largest message with all its attachments.",
+            unit="MB",
+            minimum=1,
+        ),
+        setting("conversation.max_answer", "number", 700, "Longest answer.", unit="tokens", minimum=16),
+        setting(
+            "portal.listen", "text", "0.0.0.0:8080", "Address and port of the portal in the home's network."
+        ),
+        setting("portal.announce", "flag", True, "Announce the box by name in the home's network (mDNS)."),
+        setting("updates.url", "text", "http://127.0.0.1:8704", "Where updates serves and is called."),
+        setting(
+            "updates.token", "secret", "", "Token of updates; needed when its address is not this machine."
+        ),
+    )
+
+
+@cache
+def table() -> dict[str, Setting]:
+    """Every setting there is, by key: the house's own, then each plug-in's."""
+    rows = {row.key: row for row in _core()}
+    for family in _PLUGIN_FAMILIES:
+        for name in registry.names(family):
+            for literal in registry.declared(family, name, "SETTINGS") or ():
+                row = Setting(**{**literal, "choices": tuple(literal.get("choices", ()))})
+                rows[row.key] = row
+    return rows
+
+
+class Settings:
+    """The values in force, read once. A process whose values change is started afresh (see `fingerprint`)."""
+
+    def __init__(self, home: Path, values: Mapping[str, str | int | bool]) -> None:
+        self.home = home
+        self._values = dict(values)
+
+    def text(self, key: str) -> str:
+        """A text setting's value."""
+        return str(self._of_kind(key, "text"))
+
+    def number(self, key: str) -> int:
+        """A number setting's value, in the unit that the table says."""
+        return int(self._of_kind(key, "number"))
+
+    def flag(self, key: str) -> bool:
+        """A flag setting's value."""
+        return bool(self._of_kind(key, "flag"))
+
+    def secret(self, key: str) -> Secret:
+        """A secret setting's value."""
+        return Secret(self._of_kind(key, "secret"))
+
+    def folder(self, *parts: str) -> Path:
+        """A folder under NISSE_HOME, made if it is not there, for this user alone."""
+        place = self.home.joinpath(*parts)
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return place
+
+    @property
+    def models_folder(self) -> Path:
+        """Where model files are kept."""
+        return (
+            Path(self.text("models.folder")).expanduser()
+            if self.text("models.folder")
+            else self.folder("models")
+        )
+
+    def fingerprint(self, *sections: str) -> tuple[tuple[str, str | int | bool], ...]:
+        """The values of some sections, to compare with a later reading."""
+        return tuple(
+            (key, value) for key, value in sorted(self._values.items()) if table()[key].section in sections
+        )
+
+    def _of_kind(self, key: str, kind: str) -> str | int | bool:
+        if table()[key].kind != kind:
+            raise TypeError(f"{key} is a {table()[key].kind}, not a {kind}")
+        return self._values[key]
+
+
+def home_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where all state lives: NISSE_HOME, else `~/.local/share/nisse`."""
+    return Path(environ.get("NISSE_HOME") or "~/.local/share/nisse").expanduser().absolute()
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Reads the values in force and masks the secrets among them in all logs.
+
+    Raises:
+        SettingsError: The file is no TOML, or a value has the wrong type or lies out of range. Unknown keys are left alone:
+            they may belong to a newer version.
+    """
+    home = home_folder(environ)
+    stored = dict(_flat(_read_file(home)))
+    values: dict[str, str | int | bool] = {}
+    for key, setting in table().items():
+        given: Any = environ.get(setting.variable, stored.get(key, setting.default))
+        values[key] = checked(setting, given)
+        if setting.kind == "secret":
+            logs.keep_secret(str.__str__(str(values[key])))
+    return Settings(home, values)
+
+
+def save(home: Path, changes: Mapping[str, str | int | bool]) -> None:
+    """Writes some values into the file, all or none, and keeps the others; readable for this user alone.
+
+    Raises:
+        SettingsError: A key is unknown, or a value has the wrong type or lies out of range.
+        StorageError: The file could not be written; the old one stands.
+    """
+    content = _read_file(home)
+    for key, value in changes.items():
+        if key not in table():
+            raise SettingsError(f"There is no setting {key!r}.")
+        section, _, name = key.partition(".")
+        content.setdefault(section, {})[name] = checked(table()[key], value)
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = home / f".{FILE_NAME}.new"
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            tomli_w.dump(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(home / FILE_NAME)
+    except OSError as failed:
+        temporary.unlink(missing_ok=True)
+        raise StorageError(
+            "The settings could not be saved.", hint=f"{failed.strerror}; make room and try again."
+        ) from failed
+
+
+def checked(setting: Setting, value: Any) -> str | int | bool:
+    """The value as the setting's type, from text where it comes from the environment or a form.
+
+    Raises:
+        SettingsError: It is not of that type, not among the choices, or out of range.
+    """
+    if setting.kind == "flag":
+        return _as_flag(setting, value)
+    if setting.kind == "number":
+        return _as_number(setting, value)
+    if not isinstance(value, str):
+        raise SettingsError(f"{setting.key} must be text, not {value!r}.")
+    if setting.choices and value not in setting.choices:
+        raise SettingsError(
+            f"{setting.key} cannot be {value!r}.", hint=f"Choose one of: {', '.join(setting.choices)}."
+        )
+    return value
+
+
+def sample() -> str:
+    """A `nisse.toml` with every setting at its default, each commented out and explained."""
+    lines = ["# Settings of Nisse. Each stands at its default; remove the # of a line to change it.\n"]
+    section = ""
+    for setting in sorted(table().values(), key=lambda row: row.section):
+        if setting.section != section:
+            section = setting.section
+            lines.append(f"\n[{section}]\n")
+        unit = f" ({setting.unit})" if setting.unit else ""
+        shown = tomli_w.dumps({setting.key.partition(".")[2]: setting.default})
+        lines.append(f"# {setting.help}{unit}\n# {shown}")
+    return "".join(lines)
+
+
+def _as_flag(setting: Setting, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = str(value).strip().lower()
+    if word in _TRUE_WORDS | _FALSE_WORDS:
+        return word in _TRUE_WORDS
+    raise SettingsError(f"{setting.key} must be true or false, not {value!r}.")
+
+
+def _as_number(setting: Setting, value: Any) -> int:
+    try:
+        number = int(value) if not isinstance(value, bool) else None
+    except (TypeError, ValueError):
+        number = None
+    if number is None:
+        raise SettingsError(f"{setting.key} must be a whole number, not {value!r}.")
+    low, high = setting.minimum, setting.maximum
+    if (low is not None and number < low) or (high is not None and number > high):
+        raise SettingsError(
+            f"{setting.key} cannot be {number}.", hint=f"It lies between {low} and {high or 'any number'}."
+        )
+    return number
+
+
+def _read_file(home: Path) -> dict[str, Any]:
+    file = home / FILE_NAME
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
+        raise SettingsError(
+            f"{file} cannot be read: {wrong}.", hint="Mend that line, or remove the file."
+        ) from wrong
+
+
+def _flat(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for section, values in content.items():
+        if isinstance(values, dict):
+            yield from ((f"{section}.{name}", value) for name, value in values.items())

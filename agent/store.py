@@ -1,0 +1,124 @@
+"""SQLite as the house uses it: one file a service, write-ahead log, foreign keys, vectors, numbered migrations.
+
+Owns: opening a database safely, applying its migrations, and giving out one transaction at a time.
+Does not know: any table.
+
+One connection serves the whole process behind a lock: a household writes a few rows a minute, and one writer at a time is what
+SQLite does anyway. sqlite-utils works on top; its `atomic()` makes nested writes one transaction.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import sqlite_vec
+from sqlite_utils import Database, Migrations
+
+from agent.errors import StorageError, UnavailableError
+
+_BUSY_S = 10.0
+
+
+class Store:
+    """One database file."""
+
+    def __init__(self, path: Path, migrations: Migrations) -> None:
+        """Opens the file, or makes it, and brings its tables up to date.
+
+        Raises:
+            StorageError: The file cannot be opened or written, or is damaged.
+            UnavailableError: This Python's sqlite3 cannot load extensions.
+        """
+        self._lock = threading.RLock()
+        self.path = path
+        with _storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            connection = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            for pragma in (
+                "journal_mode=WAL",
+                "synchronous=FULL",
+                "foreign_keys=ON",
+                "wal_autocheckpoint=256",
+            ):
+                connection.execute(f"PRAGMA {pragma}")
+            _load_vectors(connection)
+            self._database = Database(connection)
+            migrations.apply(self._database)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Database]:
+        """All that happens in the block is committed together, or not at all.
+
+        Raises:
+            StorageError: The disk is full or does not take the write; nothing of the block was kept.
+        """
+        with self._lock, _storage_errors(self.path), self._atomic():
+            yield self._database
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Database]:
+        """For a block that only reads."""
+        with self._lock, _storage_errors(self.path):
+            yield self._database
+
+    def _atomic(self) -> contextlib.AbstractContextManager[object]:
+        return self._database.atomic() if self._database.conn.in_transaction else _immediate(self._database)
+
+    def check(self) -> None:
+        """Asks SQLite whether the file is sound.
+
+        Raises:
+            StorageError: It is not.
+        """
+        with self.reading() as database:
+            verdict = database.conn.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise StorageError(
+                f"The database {self.path.name} is damaged: {verdict}", hint="Restore the last backup."
+            )
+
+    def close(self) -> None:
+        """Closes the file; the log is folded into it."""
+        with self._lock:
+            self._database.conn.close()
+
+
+@contextlib.contextmanager
+def _immediate(database: Database) -> Iterator[None]:
+    """Takes the write lock at once, so that a transaction never fails half-way for want of it."""
+    database.conn.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        database.conn.execute("COMMIT")
+    except BaseException:
+        database.rollback()
+        raise
+
+
+def _load_vectors(connection: sqlite3.Connection) -> None:
+    enable: Callable[[bool], None] | None = getattr(connection, "enable_load_extension", None)
+    if enable is None:
+        raise UnavailableError(
+            "This Python's sqlite3 cannot load extensions, which sqlite-vec needs.",
+            hint="Use the system's Python (on Debian /usr/bin/python3); `make run` picks one that can.",
+        )
+    enable(True)
+    sqlite_vec.load(connection)
+    enable(False)
+
+
+@contextlib.contextmanager
+def _storage_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.OperationalError, sqlite3.DatabaseError, OSError) as failed:
+        if isinstance(failed, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+            raise
+        full = "full" in str(failed) or "No space" in str(failed) or "disk I/O" in str(failed)
+        message = "The disk is full." if full else f"The database {path.name} does not take this: {failed}."
+        raise StorageError(message, hint="Make room on the box, then try again." if full else "") from failed

@@ -1,0 +1,1 @@
+"""HTTP between the services: `serve` answers, `call` asks. The only place that knows tokens, time-outs and error bodies."""

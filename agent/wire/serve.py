@@ -1,0 +1,230 @@
+"""Serving HTTP: what every service answers alike, and the door it stands behind.
+
+Owns: `GET /health`, `/info` and `/metrics`, the token, the guard against browsers, the limit on bodies, errors as JSON, and the
+production server.
+Does not know: any service's own routes.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import prometheus_client
+import waitress
+from flask import Flask, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from agent import logs
+from agent.errors import (
+    AuthenticationError,
+    ForbiddenError,
+    NisseError,
+    RequestError,
+    SettingsError,
+    TooLargeError,
+)
+from agent.settings import Secret
+
+_log = logging.getLogger(__name__)
+
+THREADS = 32  # long polls and streams hold one each
+MEGABYTE = 1_000_000
+
+_requests = prometheus_client.Counter(
+    "nisse_requests_total", "Requests answered", ["method", "route", "status"]
+)
+_seconds = prometheus_client.Histogram("nisse_request_seconds", "Time to the answer's first byte", ["route"])
+
+
+def service(
+    name: str, url: str, token: Secret, *, max_body: int, info: Callable[[], dict[str, Any]]
+) -> Flask:
+    """A Flask application with all that services share; the service adds its own routes.
+
+    Args:
+        name: The service's name.
+        url: Its address, as the settings have it.
+        token: What callers must show; may be empty on loopback only.
+        max_body: Largest request body, in bytes.
+        info: What the service says of itself at `/info`, and in part at `/health`: a key `ready` (bool), and `state`, a sentence.
+
+    Raises:
+        SettingsError: The address is not loopback and there is no token.
+    """
+    if not token and not is_loopback(urlsplit(url).hostname or ""):
+        raise SettingsError(
+            f"{name} would be open to the network without a token.",
+            hint=f"Set {name}.token, or {name}.url to 127.0.0.1.",
+        )
+    app = Flask(name, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = max_body
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    _guard(app, url, token)
+    _describe(app, name, info)
+    answer_errors(app)
+    _measure(app)
+    return app
+
+
+def run(app: Flask, url: str) -> None:
+    """Serves until SIGTERM or SIGINT, then returns.
+
+    Args:
+        app: The application.
+        url: `http://host:port` to listen on.
+    """
+    place = urlsplit(url)
+    serve_at(
+        app, place.hostname or "127.0.0.1", place.port or 80, max_body=int(app.config["MAX_CONTENT_LENGTH"])
+    )
+
+
+def serve_at(app: Flask, host: str, port: int, *, max_body: int) -> None:
+    """Serves on one address until SIGTERM or SIGINT.
+
+    Args:
+        app: The application.
+        host: Address to listen on.
+        port: Port to listen on.
+        max_body: Largest request body, in bytes.
+    """
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        server = waitress.create_server(
+            app,
+            host=host,
+            port=port,
+            threads=THREADS,
+            ident="nisse",
+            max_request_body_size=max_body,
+            max_request_header_size=32_768,
+            channel_timeout=120,
+            channel_request_lookahead=1,  # lets a worker see that its client has hung up
+        )
+    except OSError as failed:
+        raise SettingsError(
+            f"{app.name} cannot listen on {host}:{port}: {failed.strerror}.",
+            hint="Is another Nisse running on this machine?",
+        ) from failed
+    logs.event(_log, "service.listens", address=f"{host}:{port}")
+    server.run()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host is this very machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def hung_up() -> bool:
+    """Whether the client of the request at hand has closed its connection."""
+    ask = request.environ.get("waitress.client_disconnected")
+    return bool(ask and ask())
+
+
+def json_body() -> dict[str, Any]:
+    """The request's JSON object.
+
+    Raises:
+        RequestError: There is none, or it is no object.
+    """
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise RequestError("The body must be a JSON object.", hint="Send Content-Type: application/json.")
+    return body
+
+
+def answer_errors(app: Flask) -> None:
+    """Turns every error of this application into a JSON body with the right status."""
+
+    @app.errorhandler(NisseError)
+    def ours(error: NisseError) -> ResponseReturnValue:
+        if error.status >= 500:
+            logs.event(_log, "request.failed", level=logging.WARNING, route=request.path, error=error)
+        answer = jsonify(error.to_json())
+        answer.status_code = error.status
+        if error.retry_after is not None:
+            answer.headers["Retry-After"] = str(max(1, round(error.retry_after)))
+        return answer
+
+    @app.errorhandler(HTTPException)
+    def flasks(error: HTTPException) -> ResponseReturnValue:
+        if error.code == 413:
+            limit = int(app.config["MAX_CONTENT_LENGTH"]) // MEGABYTE
+            return ours(TooLargeError(f"That is larger than {limit} MB.", hint="Send less at a time."))
+        body = {"message": error.description, "type": "invalid_request_error", "param": None, "code": None}
+        return jsonify({"error": body}), error.code or 500
+
+    @app.errorhandler(Exception)
+    def unforeseen(error: Exception) -> ResponseReturnValue:
+        _log.error("request.broke route=%s", request.path, exc_info=error)
+        return ours(NisseError("Something went wrong inside.", hint="The log of this service says what."))
+
+
+def _guard(app: Flask, url: str, token: Secret) -> None:
+    host = urlsplit(url).hostname or ""
+
+    @app.before_request
+    def guard() -> None:
+        # A browser on this machine must not be talked into calling a service (DNS rebinding, cross-site requests).
+        if "Origin" in request.headers or request.headers.get("Sec-Fetch-Site", "none") not in (
+            "none",
+            "same-origin",
+        ):
+            raise ForbiddenError("Services do not answer web pages.")
+        if is_loopback(host) and not is_loopback(urlsplit(f"//{request.host}").hostname or ""):
+            raise ForbiddenError("This service answers by its loopback address only.")
+        if not token or request.path == "/health":
+            return
+        shown = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+        if not hmac.compare_digest(shown.encode(), token.reveal().encode()):
+            raise AuthenticationError(
+                "The token is missing or wrong.", hint="Send Authorization: Bearer TOKEN."
+            )
+
+
+def _describe(app: Flask, name: str, info: Callable[[], dict[str, Any]]) -> None:
+    @app.get("/health")
+    def health() -> ResponseReturnValue:
+        facts = info()
+        ready = bool(facts.get("ready", True))
+        return {"service": name, "ready": ready, "state": facts.get("state", "")}, 200 if ready else 503
+
+    @app.get("/info")
+    def tell() -> ResponseReturnValue:
+        return {"service": name, **info()}
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        return Response(
+            prometheus_client.generate_latest(), content_type=prometheus_client.CONTENT_TYPE_LATEST
+        )
+
+
+def _measure(app: Flask) -> None:
+    @app.before_request
+    def begin() -> None:
+        request.environ["nisse.began"] = time.perf_counter()
+
+    @app.after_request
+    def end(answer: Response) -> Response:
+        route = request.url_rule.rule if request.url_rule else "none"
+        _requests.labels(request.method, route, answer.status_code).inc()
+        if "nisse.began" in request.environ:
+            _seconds.labels(route).observe(time.perf_counter() - request.environ["nisse.began"])
+        return answer
+
+
+def _leave(_signal: int, _frame: Any) -> None:
+    sys.exit(0)

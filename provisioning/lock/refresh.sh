@@ -1,0 +1,15 @@
+#!/bin/sh
+# Writes the two lock files anew from pyproject.toml: every package pinned with its hashes, for every Python from
+# 3.11 on, and no registry named. Needs uv (from PyPI). Run it after a change of pyproject.toml, then read the diff.
+set -eu
+cd "$(dirname "$0")/../.."
+lock() { # FILE EXTRA...
+    file=$1; shift
+    extras=""
+    for extra in "$@"; do extras="$extras --extra $extra"; done
+    # shellcheck disable=SC2086 # the extras are words
+    uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+        --custom-compile-command provisioning/lock/refresh.sh --quiet $extras pyproject.toml -o "provisioning/lock/$file"
+}
+lock run.txt brain recall conversation channels portal
+lock test.txt brain recall conversation channels portal test
