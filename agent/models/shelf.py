@@ -1,0 +1,157 @@
+"""The shelf: where model files lie, and which of them are known to be whole.
+
+Owns: the folder of models. A file lies at `<folder>/<model>/<file>`; it counts as installed once its sha256 was found right, of
+which a small `<file>.verified` beside it keeps the record, so that no start has to read gigabytes.
+Does not know: where files come from (`fetch`) nor what is in them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from agent.errors import ModelError, StorageError
+from agent.models.catalogue import File, Model
+
+
+class Shelf:
+    """One folder of models. Several processes may use the same."""
+
+    def __init__(self, folder: Path) -> None:
+        """Uses the folder; it need not be there yet."""
+        self.folder = folder
+
+    def path(self, model: Model, file_name: str = "") -> Path:
+        """Where a file of the model lies or will lie; by default its first file, the one that the runtime opens."""
+        return self.folder / model.name / (file_name or model.files[0].name)
+
+    def installed(self, model: Model) -> bool:
+        """Whether every file of the model is there and was found right. Cheap: reads no file as a whole."""
+        return all(self.holds(model, file) for file in model.files)
+
+    def holds(self, model: Model, file: File) -> bool:
+        """Whether this file is there and, as it is now, was found right."""
+        path = self.path(model, file.name)
+        try:
+            record = json.loads(_record_of(path).read_text(encoding="utf-8"))
+            return bool(record == _facts(path, file)) and path.stat().st_size == file.size
+        except (OSError, ValueError):
+            return False
+
+    def part(self, model: Model, file: File) -> Path:
+        """Where the file grows while it is fetched. What is there of an earlier try may be continued."""
+        path = self.path(model, file.name)
+        return path.with_name(f"{path.name}.part")
+
+    def accept(self, model: Model, file: File, found: Path) -> None:
+        """Takes a complete file onto the shelf, if it is the right one.
+
+        Args:
+            model: The model it belongs to.
+            file: Which of its files it should be.
+            found: The file, in the same folder; it is moved into place. A wrong one is deleted.
+
+        Raises:
+            ModelError: Its sha256 is not the catalogue's.
+            StorageError: The disk does not take it.
+        """
+        with writing():
+            if sha256(found) != file.sha256:
+                found.unlink()
+                raise ModelError(
+                    f"{file.name} arrived damaged, or is not the file that the catalogue names.",
+                    hint="It was deleted and will be fetched anew.",
+                )
+            path = self.path(model, file.name)
+            found.replace(path)
+            _write_durably(_record_of(path), json.dumps(_facts(path, file)))
+            _sync_folder(path.parent)
+
+    def adopt(self, model: Model) -> bool:
+        """Looks at files that somebody put there by hand, and keeps those that are right; True if the model is now installed."""
+        for file in model.files:
+            path = self.path(model, file.name)
+            if self.holds(model, file) or not path.is_file() or path.stat().st_size != file.size:
+                continue
+            with writing():
+                if sha256(path) == file.sha256:
+                    _write_durably(_record_of(path), json.dumps(_facts(path, file)))
+        return self.installed(model)
+
+    def remove(self, model: Model) -> None:
+        """Takes the model off the shelf, half-fetched files too."""
+        shutil.rmtree(self.folder / model.name, ignore_errors=True)
+
+    def free(self) -> int:
+        """Bytes free for more models."""
+        with writing():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return shutil.disk_usage(self.folder).free
+
+    @contextlib.contextmanager
+    def alone(self, model: Model) -> Iterator[None]:
+        """Holds the model's place for one writer at a time, across processes; waits for its turn."""
+        with writing():
+            place = self.folder / model.name
+            place.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(place / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def sha256(path: Path) -> str:
+    """The file's sha256 in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Turns what the disk says while files are written into our words.
+
+    Raises:
+        StorageError: The disk is full, or does not take the write.
+    """
+    try:
+        yield
+    except OSError as failed:
+        full = failed.errno in (errno.ENOSPC, errno.EDQUOT)
+        message = "The disk is full." if full else f"The model cannot be stored: {failed.strerror or failed}."
+        hint = "Make room on the box; what was fetched is kept." if full else "Look at the folder of models."
+        raise StorageError(message, hint=hint) from failed
+
+
+def _record_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.verified")
+
+
+def _facts(path: Path, file: File) -> dict[str, str | int]:
+    status = path.stat()
+    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": file.sha256}
+
+
+def _write_durably(path: Path, text: str) -> None:
+    temporary = path.with_name(f"{path.name}.new")
+    with temporary.open("w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    temporary.replace(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
