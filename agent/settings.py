@@ -185,6 +185,10 @@ class Settings:
         """A secret setting's value."""
         return Secret(self._of_kind(key, "secret"))
 
+    def with_values(self, values: Mapping[str, str | int | bool]) -> Settings:
+        """The same settings with some values replaced, for trying them out."""
+        return Settings(self.home, {**self._values, **values})
+
     def folder(self, *parts: str) -> Path:
         """A folder under NISSE_HOME, made if it is not there, for this user alone."""
         place = self.home.joinpath(*parts)

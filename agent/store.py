@@ -1,6 +1,6 @@
 """SQLite as the house uses it: one file a service, write-ahead log, foreign keys, vectors, numbered migrations.
 
-Owns: opening a database safely, applying its migrations, and giving out one transaction at a time.
+Owns: opening a database safely and for this process alone, applying its migrations, and giving out one transaction at a time.
 Does not know: any table.
 
 One connection serves the whole process behind a lock: a household writes a few rows a minute, and one writer at a time is what
@@ -10,6 +10,8 @@ SQLite does anyway. sqlite-utils works on top; its `atomic()` makes nested write
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +20,7 @@ from pathlib import Path
 import sqlite_vec
 from sqlite_utils import Database, Migrations
 
-from agent.errors import StorageError, UnavailableError
+from agent.errors import ConflictError, StorageError, UnavailableError
 
 _BUSY_S = 10.0
 
@@ -32,11 +34,13 @@ class Store:
         Raises:
             StorageError: The file cannot be opened or written, or is damaged.
             UnavailableError: This Python's sqlite3 cannot load extensions.
+            ConflictError: Another process has the file open; two would answer everything twice.
         """
         self._lock = threading.RLock()
         self.path = path
         with _storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._claim = _claim(path)
             connection = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False, isolation_level=None)
             connection.row_factory = sqlite3.Row
             for pragma in (
@@ -86,6 +90,7 @@ class Store:
         """Closes the file; the log is folded into it."""
         with self._lock:
             self._database.conn.close()
+            os.close(self._claim)
 
 
 @contextlib.contextmanager
@@ -98,6 +103,20 @@ def _immediate(database: Database) -> Iterator[None]:
     except BaseException:
         database.rollback()
         raise
+
+
+def _claim(path: Path) -> int:
+    descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(
+            descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB
+        )  # the kernel gives it back however the process ends
+    except BlockingIOError as taken:
+        os.close(descriptor)
+        raise ConflictError(
+            f"Another process works with {path.name}.", hint="Only one Nisse may use a NISSE_HOME at a time."
+        ) from taken
+    return descriptor
 
 
 def _load_vectors(connection: sqlite3.Connection) -> None:

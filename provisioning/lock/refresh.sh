@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes the two lock files anew from pyproject.toml: every package pinned with its hashes, for every Python from
+# Writes the lock files anew from pyproject.toml: every package pinned with its hashes, for every Python from
 # 3.11 on, and no registry named. Needs uv (from PyPI). Run it after a change of pyproject.toml, then read the diff.
 set -eu
 cd "$(dirname "$0")/../.."

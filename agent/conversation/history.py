@@ -1,0 +1,80 @@
+"""What was said: earlier turns of a thread, and a person's exchanges as the portal shows them.
+
+Owns: reading exchanges back from the database.
+Does not know: how a prompt or a page is made of them. Changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from agent.conversation.inbox import thread_key
+from agent.conversation.turn import Exchange
+from agent.message import Message, Reply
+from agent.store import Store
+
+_TURNS = 6
+
+
+class History:
+    """Exchanges in the database."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def thread(self, message: Message) -> list[Exchange]:
+        """The answered turns of a message's thread, oldest first."""
+        with self._store.reading() as db:
+            rows = db.conn.execute(
+                "SELECT inbox.body AS question, outbox.body AS answer FROM inbox JOIN outbox USING (id) "
+                "WHERE thread = ? AND inbox.id != ? ORDER BY received_at DESC LIMIT ?",
+                [thread_key(message), message.id, _TURNS],
+            ).fetchall()
+        return [
+            Exchange(
+                question=Message.from_json(json.loads(row["question"])).text,
+                answer=_bare(Reply.from_json(json.loads(row["answer"]))),
+            )
+            for row in reversed(rows)
+        ]
+
+    def of_person(self, person_id: str, channel: str, limit: int) -> list[dict[str, Any]]:
+        """A person's last exchanges on a channel, oldest first, each with its message and its reply or None."""
+        with self._store.reading() as db:
+            rows = db.conn.execute(
+                "SELECT inbox.id, inbox.body AS question, inbox.state, inbox.reason, inbox.received_at, "
+                "outbox.body AS answer, outbox.state AS sent FROM inbox LEFT JOIN outbox USING (id) "
+                "WHERE inbox.person = ? AND inbox.channel = ? ORDER BY received_at DESC LIMIT ?",
+                [person_id, channel, limit],
+            ).fetchall()
+        return [_exchange(row) for row in reversed(rows)]
+
+    def as_memory(self, question: Message, reply: Reply) -> str:
+        """An exchange as one text, for recall to remember."""
+        asked = question.text.strip() or question.subject
+        return f"Asked: {asked}\nAnswered: {_bare(reply)}"
+
+
+def _exchange(row: dict[str, Any]) -> dict[str, Any]:
+    message = Message.from_json(json.loads(row["question"]))
+    reply = (
+        replace(Reply.from_json(json.loads(row["answer"])), state=row["sent"]).to_json()
+        if row["answer"]
+        else None
+    )
+    shown = {
+        "id": row["id"],
+        "text": message.text,
+        "subject": message.subject,
+        "received_at": row["received_at"],
+        "state": row["state"],
+        "reason": row["reason"],
+    }
+    return {"message": shown, "reply": reply}
+
+
+def _bare(reply: Reply) -> str:
+    """The answer without the remarks and sources below it, which the brain need not read again."""
+    return reply.text.partition("\n\nFrom what the house knows:\n")[0].strip()

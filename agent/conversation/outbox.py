@@ -1,0 +1,174 @@
+"""The outbox: replies from the moment they are fixed until their channel has sent them.
+
+Owns: the states answered, sending, sent and failed of the table `outbox`, the step that makes a message answered, and the
+outgoing id.
+Does not know: how a channel sends, nor how the text came about.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from dataclasses import replace
+
+from sqlite_utils import Database
+
+from agent.conversation import journal
+from agent.conversation.inbox import Received
+from agent.errors import ConflictError, NotFoundError
+from agent.message import Passage, Reply
+from agent.store import Store
+
+_STEPS = {  # the state after: the states before it
+    "sending": ("answered", "sending"),
+    "sent": ("sending", "sent"),
+    "answered": ("sending", "answered"),
+    "failed": ("answered", "sending", "failed"),
+}
+
+
+class Outbox:
+    """The replies in the database."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._news = threading.Condition()
+        with store.reading() as db:
+            self._instance = db.conn.execute("SELECT instance FROM house").fetchone()["instance"]
+
+    def answer(self, received: Received, text: str, sources: tuple[Passage, ...], *, remember: bool) -> Reply:
+        """Fixes the reply to a claimed message. From here on its text and outgoing id never change.
+
+        Raises:
+            ConflictError: The message is not claimed any more.
+        """
+        message = received.message
+        person = received.person.id if received.person else None
+        reply = Reply(
+            id=message.id,
+            message_id=message.id,
+            channel=message.channel,
+            recipient=message.sender,
+            text=text,
+            outgoing_id=hashlib.sha256(f"{self._instance}\0{message.id}".encode()).hexdigest()[:40],
+            sources=sources,
+            subject=message.subject,
+            envelope=message.envelope,
+            created_at=time.time(),
+        )
+        with self._store.transaction() as db:
+            moved = db.conn.execute(
+                "UPDATE inbox SET state = 'answered', reason = '' WHERE id = ? AND state = 'claimed'",
+                [message.id],
+            ).rowcount
+            if not moved:
+                raise ConflictError("This message is not being answered any more.")
+            db.conn.execute("DELETE FROM attachments WHERE message = ?", [message.id])
+            _insert(db, reply, person, remember=remember)
+            journal.note(
+                db, "message.answered", message_id=message.id, person=person or "", detail=message.channel
+            )
+        with self._news:
+            self._news.notify_all()
+        return reply
+
+    def find(self, reply_id: str) -> Reply | None:
+        """One reply, or None while there is none."""
+        with self._store.reading() as db:
+            row = db.conn.execute("SELECT body, state FROM outbox WHERE id = ?", [reply_id]).fetchone()
+        return _reply(row["body"], row["state"]) if row else None
+
+    def waiting(self, channel: str, wait: float) -> list[Reply]:
+        """The replies that a channel is to send now, oldest first; those it had begun to send before a crash among them.
+
+        Args:
+            channel: Whose replies.
+            wait: Seconds to wait for one if there is none.
+        """
+        until = time.monotonic() + wait
+        with self._news:
+            while True:
+                replies = self._due(channel)
+                left = until - time.monotonic()
+                if replies or left <= 0:
+                    return replies
+                self._news.wait(min(left, 1.0))  # a retry may fall due without any news
+
+    def step(self, reply_id: str, state: str, *, reason: str = "", after: float = 0.0) -> Reply:
+        """Moves a reply to its next state; a repeat is harmless.
+
+        Args:
+            reply_id: Which reply.
+            state: sending, sent, failed, or answered to try again later.
+            reason: Why it failed or is tried again.
+            after: Seconds until it is offered again.
+
+        Raises:
+            NotFoundError: There is no such reply.
+            ConflictError: That state does not follow on the present one.
+        """
+        with self._store.transaction() as db:
+            row = db.conn.execute("SELECT * FROM outbox WHERE id = ?", [reply_id]).fetchone()
+            if row is None:
+                raise NotFoundError("There is no such reply.")
+            if row["state"] not in _STEPS[state]:
+                raise ConflictError(f"A reply that is {row['state']} cannot become {state}.")
+            if row["state"] != state or reason or after:
+                db.conn.execute(
+                    "UPDATE outbox SET state = ?, reason = ?, not_before = ?, attempts = attempts + ? WHERE id = ?",
+                    [state, reason, time.time() + after, int(state == "sending"), reply_id],
+                )
+                kind = "reply.postponed" if state == "answered" else f"reply.{state}"
+                journal.note(db, kind, message_id=reply_id, person=row["person"] or "", detail=reason)
+        return _reply(row["body"], state)
+
+    def to_remember(self, limit: int) -> list[tuple[str, Reply]]:
+        """Exchanges that recall does not have yet, as person and reply, oldest first."""
+        with self._store.reading() as db:
+            rows = db.conn.execute(
+                "SELECT person, body, state FROM outbox WHERE remembered = 0 ORDER BY created_at LIMIT ?",
+                [limit],
+            ).fetchall()
+        return [(row["person"], _reply(row["body"], row["state"])) for row in rows]
+
+    def remembered(self, reply_id: str) -> None:
+        """Recall has this exchange."""
+        with self._store.transaction() as db:
+            db.conn.execute("UPDATE outbox SET remembered = 1 WHERE id = ?", [reply_id])
+
+    def counts(self) -> dict[str, int]:
+        """How many replies are in each state."""
+        with self._store.reading() as db:
+            return dict(db.conn.execute("SELECT state, count(*) FROM outbox GROUP BY state").fetchall())
+
+    def _due(self, channel: str) -> list[Reply]:
+        with self._store.reading() as db:
+            rows = db.conn.execute(
+                "SELECT body, state FROM outbox WHERE channel = ? AND state IN ('answered', 'sending') AND not_before <= ? "
+                "ORDER BY created_at LIMIT 20",
+                [channel, time.time()],
+            ).fetchall()
+        return [_reply(row["body"], row["state"]) for row in rows]
+
+
+def _insert(db: Database, reply: Reply, person: str | None, *, remember: bool) -> None:
+    db.table("outbox").insert(
+        {
+            "id": reply.id,
+            "channel": reply.channel,
+            "person": person,
+            "state": "answered",
+            "body": json.dumps(reply.to_json()),
+            "remembered": int(not remember),
+            "reason": "",
+            "not_before": reply.created_at,
+            "attempts": 0,
+            "created_at": reply.created_at,
+        }
+    )
+
+
+def _reply(body: str, state: str) -> Reply:
+    return replace(Reply.from_json(json.loads(body)), state=state)

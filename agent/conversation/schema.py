@@ -1,0 +1,63 @@
+"""The tables of `conversation.db`, as numbered migrations.
+
+Owns: the columns, and what the states mean.
+Does not know: who reads or writes them.
+
+A message goes `received -> claimed -> answered`, or straight to `refused`. Its reply goes `answered -> sending -> sent`, or to
+`failed`. Each arrow is one transaction (DESIGN rule 1). A reply has the id of its message: there cannot be two.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("conversation")
+
+
+@migrations()
+def m0001_people_messages_replies(db: Database) -> None:
+    """People with their addresses; messages with their attachments; replies; what happened."""
+    db.executescript(
+        """
+        CREATE TABLE house (instance TEXT NOT NULL);  -- one row: what makes this house's outgoing ids its own
+        CREATE TABLE people (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL CHECK (role IN ('owner', 'member')),
+            password TEXT NOT NULL DEFAULT '',        -- argon2id, or empty: cannot log in
+            created_at REAL NOT NULL
+        );
+        CREATE TABLE addresses (
+            kind TEXT NOT NULL, address TEXT NOT NULL, person TEXT NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+            PRIMARY KEY (kind, address)
+        ) WITHOUT ROWID;
+        CREATE TABLE inbox (
+            id TEXT PRIMARY KEY, channel TEXT NOT NULL, person TEXT, thread TEXT NOT NULL,
+            interactive INTEGER NOT NULL,             -- 1: somebody sits there and waits
+            state TEXT NOT NULL CHECK (state IN ('received', 'claimed', 'answered', 'refused')),
+            body TEXT NOT NULL,                       -- the Message as JSON, without its attachments
+            reason TEXT NOT NULL DEFAULT '',          -- why it was refused, or why it waits
+            received_at REAL NOT NULL, not_before REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE INDEX inbox_waiting ON inbox (state, interactive DESC, received_at);
+        CREATE INDEX inbox_thread ON inbox (thread, received_at);
+        CREATE TABLE attachments (
+            message TEXT NOT NULL REFERENCES inbox (id) ON DELETE CASCADE, position INTEGER NOT NULL,
+            name TEXT NOT NULL, media_type TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (message, position)
+        ) WITHOUT ROWID;
+        CREATE TABLE outbox (
+            id TEXT PRIMARY KEY REFERENCES inbox (id), channel TEXT NOT NULL, person TEXT,
+            state TEXT NOT NULL CHECK (state IN ('answered', 'sending', 'sent', 'failed')),
+            body TEXT NOT NULL,                       -- the Reply as JSON; never changed
+            remembered INTEGER NOT NULL,              -- 1: recall has it, or need not
+            reason TEXT NOT NULL DEFAULT '', not_before REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+            created_at REAL NOT NULL
+        );
+        CREATE INDEX outbox_waiting ON outbox (state, channel, not_before);
+        CREATE TABLE events (
+            id INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, message TEXT, person TEXT,
+            detail TEXT NOT NULL DEFAULT ''
+        );
+        """
+    )
+    db.conn.execute("INSERT INTO house VALUES (?)", [secrets.token_hex(16)])

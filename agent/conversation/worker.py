@@ -1,0 +1,214 @@
+"""The hands: threads that take messages from the inbox and see each through to its reply.
+
+Owns: the order of a turn's steps, and what happens when one cannot be done now.
+Does not know: HTTP routes or channels; the thinking itself is `turn` (pure) and `thinking` (calls).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from agent import logs
+from agent.conversation import turn
+from agent.conversation.history import History
+from agent.conversation.inbox import Inbox, Received
+from agent.conversation.outbox import Outbox
+from agent.conversation.streams import Streams
+from agent.conversation.thinking import Thinking
+from agent.conversation.turn import Wish
+from agent.errors import NisseError, RequestError, StorageError, UnavailableError
+from agent.message import Attachment, Passage
+
+_log = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
+
+_IDLE_S = 1.0
+_PAUSE_S = 5.0
+_ATTEMPTS = 3  # at a message that breaks something; waiting for the brain does not count
+_BROKEN = (
+    "I could not answer this: something went wrong inside, three times. The owner of the box finds the reason in its log "
+    "(page Health). Please ask again in other words."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a turn came to."""
+
+    text: str
+    sources: tuple[Passage, ...] = ()
+    remember: bool = False
+
+
+class Worker:
+    """Answers messages, several at a time; the brain decides whose words come first."""
+
+    def __init__(
+        self, inbox: Inbox, outbox: Outbox, streams: Streams, thinking: Thinking, history: History
+    ) -> None:
+        self._inbox = inbox
+        self._outbox = outbox
+        self._streams = streams
+        self._thinking = thinking
+        self._history = history
+        self._news = threading.Condition()
+
+    def start(self, threads: int) -> None:
+        """Starts the threads; one of them is kept for people who sit there and wait."""
+        for number in range(threads):
+            threading.Thread(
+                target=self._work,
+                kwargs={"interactive_only": number == 0},
+                name=f"worker-{number}",
+                daemon=True,
+            ).start()
+        threading.Thread(target=self._remember, name="remember", daemon=True).start()
+
+    def wake(self) -> None:
+        """There is something to do."""
+        with self._news:
+            self._news.notify_all()
+
+    def _work(self, *, interactive_only: bool) -> None:
+        while True:
+            received = self._stored(lambda: self._inbox.claim(interactive_only=interactive_only))
+            if received:
+                self._see_through(received)
+            else:
+                self._pause(_IDLE_S)
+
+    def _see_through(self, received: Received) -> None:
+        message = received.message
+        self._streams.begin(message.id)
+        try:
+            answer = self._answer(received)
+        except UnavailableError as later:
+            self._give_back(received, later.message, later.retry_after or _PAUSE_S)
+            return
+        except Exception as broken:  # noqa: BLE001 - whatever a message sets off, the thread must live on
+            _log.error("message.broke id=%s attempt=%s", message.id, received.attempts + 1, exc_info=broken)
+            if received.attempts + 1 < _ATTEMPTS:
+                self._give_back(received, "something went wrong inside", _IDLE_S, broke=True)
+                return
+            answer = Answer(text=_BROKEN)
+        self._stored(
+            lambda: self._outbox.answer(received, answer.text, answer.sources, remember=answer.remember)
+        )
+        logs.event(
+            _log, "message.answered", id=message.id, seconds=round(time.time() - received.received_at, 1)
+        )
+        self._streams.finish(message.id)
+        self.wake()  # the thread's next message is free now
+
+    def _give_back(self, received: Received, why: str, seconds: float, *, broke: bool = False) -> None:
+        logs.event(_log, "message.waits", id=received.message.id, why=why, seconds=seconds)
+        self._stored(lambda: self._inbox.release(received.message.id, why, seconds, broke=broke))
+
+    def _stored(self, step: Callable[[], _Result]) -> _Result:
+        """Takes a step in the database, however long the disk is full: what was thought out is not thrown away."""
+        while True:
+            try:
+                return step()
+            except StorageError as full:
+                logs.event(_log, "disk.refuses", level=logging.ERROR, why=full)
+                self._pause(_PAUSE_S)
+
+    def _pause(self, seconds: float) -> None:
+        with self._news:
+            self._news.wait(seconds)
+
+    def _answer(self, received: Received) -> Answer:
+        if received.message.problem:
+            return Answer(text=received.message.problem)
+        wish = turn.wish(received.message)
+        answers = {"help": self._help, "status": self._status, "keep": self._keep, "search": self._search}
+        return answers.get(wish.kind, self._ask)(received, wish)
+
+    def _help(self, _received: Received, _wish: Wish) -> Answer:
+        return Answer(text=turn.HELP)
+
+    def _search(self, received: Received, wish: Wish) -> Answer:
+        passages = self._thinking.passages(_person_id(received), wish.text)
+        if passages is None:
+            return Answer(
+                text="I cannot look into the house's documents just now. Please ask again in a minute."
+            )
+        return Answer(text=turn.found_text(wish.text, passages), sources=tuple(passages))
+
+    def _ask(self, received: Received, wish: Wish) -> Answer:
+        message, person = received.message, received.person
+        passages = self._thinking.passages(_person_id(received), wish.text)
+        messages = turn.prompt(
+            wish.text,
+            name=person.name if person else "Somebody",
+            today=time.strftime("%A, %d %B %Y", time.localtime(received.received_at)),
+            passages=passages or [],
+            history=self._history.thread(message),
+        )
+        interactive = message.channel in ("console", "portal")
+        written = []
+        try:
+            for piece in self._thinking.pieces(messages, interactive=interactive, noted=bool(passages)):
+                written.append(piece)
+                self._streams.piece(message.id, piece)
+        except RequestError as refused:
+            return Answer(text=f"I could not answer this. {refused}")
+        answer = "".join(written).strip() or "I have nothing to say to that."
+        used = turn.sources(answer, passages or [])
+        remarks = _remarks(received, looked=passages is not None)
+        return Answer(
+            text=turn.reply_text(answer, used, wish_=wish, remarks=remarks), sources=used, remember=True
+        )
+
+    def _keep(self, received: Received, wish: Wish) -> Answer:
+        message = received.message
+        files = message.attachments
+        if not files and wish.text:
+            name = " ".join(wish.text.split()[:6])[:60]
+            files = (Attachment(name=f"{name}.txt", media_type="text/plain", data=wish.text.encode()),)
+        if not files:
+            return Answer(
+                text="There was nothing to keep: attach a file, or write the text below the word keep."
+            )
+        lines = [
+            self._thinking.keep(file, person=_person_id(received), message_id=message.id) for file in files
+        ]
+        return Answer(text="\n".join(lines))
+
+    def _status(self, _received: Received, _wish: Wish) -> Answer:
+        waiting = self._inbox.counts()
+        others = waiting.get("received", 0) + max(0, waiting.get("claimed", 0) - 1)
+        lines = [*self._thinking.states(), f"conversation: {others or 'no'} other messages wait"]
+        return Answer(text="\n".join(f"- {line}" for line in lines))
+
+    def _remember(self) -> None:
+        while True:
+            try:
+                for person, reply in self._outbox.to_remember(20):
+                    question = self._inbox.find(reply.id).message
+                    text = self._history.as_memory(question, reply)
+                    self._thinking.remember(person, text, message_id=reply.id, at=reply.created_at)
+                    self._outbox.remembered(reply.id)
+            except NisseError as later:
+                logs.event(_log, "memory.waits", level=logging.WARNING, why=later.message)
+            self._pause(_PAUSE_S)
+
+
+def _person_id(received: Received) -> str:
+    return received.person.id if received.person else ""
+
+
+def _remarks(received: Received, *, looked: bool) -> list[str]:
+    remarks = [] if looked else ["I could not look into the house's documents just now."]
+    if received.message.attachments:
+        names = ", ".join(file.name for file in received.message.attachments)
+        remarks.append(
+            f"I have not kept {names}. To teach it to me, send it with the word keep at the start of the subject."
+        )
+    return remarks

@@ -1,0 +1,95 @@
+"""What supervisord says of each of the house's processes, and how much memory each takes.
+
+Owns: asking supervisord over its socket, and starting a process anew.
+Does not know: what any process does, nor how supervisord is configured beyond where its socket lies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import xmlrpc.client
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from supervisor.xmlrpc import SupervisorTransport
+
+from agent.errors import NotFoundError, UnreachableError
+from agent.settings import Settings
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """One process as supervisord sees it."""
+
+    name: str
+    state: str  # RUNNING, STARTING, BACKOFF, STOPPED, EXITED or FATAL
+    since: float  # seconds since 1970 at which the state began
+    memory_mb: int
+    said: str  # supervisord's own words, such as how it ended
+
+
+def socket_path(settings: Settings) -> Path:
+    """Where supervisord's control socket lies."""
+    return settings.home / "run" / "supervisor.sock"
+
+
+def states(settings: Settings) -> list[Process]:
+    """Every process, by name.
+
+    Raises:
+        UnreachableError: supervisord does not run, or does not answer.
+    """
+    with _supervisor(settings) as supervisor:
+        return sorted(
+            (_process(row) for row in supervisor.getAllProcessInfo()), key=lambda process: process.name
+        )
+
+
+def restart(settings: Settings, name: str) -> None:
+    """Stops a process and starts it anew.
+
+    Raises:
+        NotFoundError: There is no such process.
+        UnreachableError: supervisord does not run, or does not answer.
+    """
+    with _supervisor(settings) as supervisor:
+        with contextlib.suppress(xmlrpc.client.Fault):  # it may not run
+            supervisor.stopProcess(name)
+        try:
+            supervisor.startProcess(name)
+        except xmlrpc.client.Fault as refused:
+            raise NotFoundError(f"There is no process {name!r}.") from refused
+
+
+@contextlib.contextmanager
+def _supervisor(settings: Settings) -> Any:
+    transport = SupervisorTransport(None, None, f"unix://{socket_path(settings)}")
+    try:
+        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
+            yield proxy.supervisor
+    except (OSError, xmlrpc.client.ProtocolError) as failed:
+        raise UnreachableError(
+            "The supervisor does not answer.", hint="Start the house with `make run`."
+        ) from failed
+
+
+def _process(row: dict[str, Any]) -> Process:
+    began = row["start"] if row["pid"] else row["stop"]
+    return Process(
+        name=row["name"],
+        state=row["statename"],
+        since=float(began),
+        memory_mb=_memory_mb(row["pid"]),
+        said=row["description"] or row["spawnerr"],
+    )
+
+
+def _memory_mb(pid: int) -> int:
+    try:
+        return int(psutil.Process(pid).memory_info().rss / MEGABYTE) if pid else 0
+    except psutil.NoSuchProcess:
+        return 0
