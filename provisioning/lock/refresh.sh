@@ -3,13 +3,18 @@
 # 3.11 on, and no registry named. Needs uv (from PyPI). Run it after a change of pyproject.toml, then read the diff.
 set -eu
 cd "$(dirname "$0")/../.."
+compile() { # FILE INPUT...
+    file=$1; shift
+    uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+        --custom-compile-command provisioning/lock/refresh.sh --allow-unsafe --quiet "$@" -o "provisioning/lock/$file"
+}
 lock() { # FILE EXTRA...
     file=$1; shift
     extras=""
     for extra in "$@"; do extras="$extras --extra $extra"; done
     # shellcheck disable=SC2086 # the extras are words
-    uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-        --custom-compile-command provisioning/lock/refresh.sh --quiet $extras pyproject.toml -o "provisioning/lock/$file"
+    compile "$file" $extras pyproject.toml
 }
+compile build.txt provisioning/lock/build.in
 lock run.txt brain recall conversation channels portal
 lock test.txt brain recall conversation channels portal test
