@@ -111,6 +111,7 @@ local_recipient_maps =
 default_transport = error:5.4.4 this post office delivers nothing elsewhere
 virtual_mailbox_domains = {domain}
 virtual_mailbox_maps = texthash:{root}/postfix/mailboxes
+virtual_alias_maps = texthash:{root}/postfix/aliases
 virtual_transport = lmtp:unix:{root}/lmtp
 message_size_limit = {size_limit}
 mailbox_size_limit = 0
@@ -255,7 +256,7 @@ class PostOffice:
             yield client
 
     def open_later(self) -> None:
-        """From now on `later@nisse.test` is a mailbox of Anna's instead of being put off."""
+        """From now on `later@nisse.test` reaches Anna instead of being put off."""
         (self.root / "postfix/deferred").write_text("")
         self._restart_postfix()
 
@@ -306,7 +307,8 @@ class PostOffice:
             "users": "".join(f"{one.address}:{{PLAIN}}{one.password}\n" for one in accounts),
             "postfix/main.cf": _MAIN.format_map(values),
             "postfix/master.cf": _MASTER.format_map(values),
-            "postfix/mailboxes": "".join(f"{one.address} x\n" for one in accounts) + f"later@{DOMAIN} x\n",
+            "postfix/mailboxes": "".join(f"{one.address} x\n" for one in accounts),
+            "postfix/aliases": f"later@{DOMAIN} anna@{DOMAIN}\n",
             "postfix/deferred": f"later@{DOMAIN} 450 4.2.1 come again later\n",
         }.items():
             (self.root / name).write_text(content)
