@@ -73,87 +73,75 @@ class Setting:
         return "NISSE_" + self.key.replace(".", "_").upper()
 
 
-def _core() -> tuple[Setting, ...]:
-    def setting(key: str, kind: str, default: str | int | bool, help_line: str, **more: Any) -> Setting:
-        return Setting(key=key, kind=kind, default=default, help=help_line, **more)
+def _setting(key: str, kind: str, default: str | int | bool, help_line: str, **more: Any) -> Setting:
+    return Setting(key=key, kind=kind, default=default, help=help_line, **more)
 
-    return (
-        setting(
-            "house.name",
-            "text",
-            "nisse",
-            "Name of the box: it answers at http://NAME.local and as NAME@ in mail.",
-        ),
-        setting("models.folder", "text", "", "Where model files are kept; empty: models/ in NISSE_HOME."),
-        setting("brain.url", "text", "http://127.0.0.1:8701", "Where the brain serves and is called."),
-        setting(
-            "brain.token", "secret", "", "Token of the brain; needed when its address is not this machine."
-        ),
-        setting(
-            "brain.model", "text", "", "Name of the catalogue's chat model; empty: the largest that fits."
-        ),
-        setting(
-            "brain.context", "number", 4096, "Longest prompt and answer together.", unit="tokens", minimum=512
-        ),
-        setting(
-            "brain.threads",
-            "number",
-            0,
-            "Threads that compute; 0: one per physical core.",
-            minimum=0,
-            maximum=256,
-        ),
-        setting(
-            "brain.reserve", "number", 1500, "Memory left to the rest of the house.", unit="MB", minimum=0
-        ),
-        setting("brain.queue", "number", 32, "Requests that may wait before others are refused.", minimum=1),
-        setting("recall.url", "text", "http://127.0.0.1:8702", "Where recall serves and is called."),
-        setting(
-            "recall.token", "secret", "", "Token of recall; needed when its address is not this machine."
-        ),
-        setting("recall.embedder", "text", "all-minilm-l6-v2", "Name of the catalogue's embedding model."),
-        setting(
-            "recall.passages",
-            "number",
-            4,
-            "Passages given to the brain with a question.",
-            minimum=0,
-            maximum=20,
-        ),
-        setting("recall.max_document", "number", 25, "Largest document.", unit="MB", minimum=1, maximum=1000),
-        setting(
-            "conversation.url", "text", "http://127.0.0.1:8703", "Where conversation serves and is called."
-        ),
-        setting(
-            "conversation.token",
-            "secret",
-            "",
-            "Token of conversation; needed when it is not on this machine.",
-        ),
-        setting(
-            "conversation.max_message",
-            "number",
-            25,
-            "Largest message with all its attachments.",
-            unit="MB",
-            minimum=1,
-        ),
-        setting("conversation.max_answer", "number", 700, "Longest answer.", unit="tokens", minimum=16),
-        setting(
-            "portal.listen", "text", "0.0.0.0:8080", "Address and port of the portal in the home's network."
-        ),
-        setting("portal.announce", "flag", True, "Announce the box by name in the home's network (mDNS)."),
-        setting("updates.url", "text", "http://127.0.0.1:8704", "Where updates serves and is called."),
-        setting(
-            "updates.token", "secret", "", "Token of updates; needed when its address is not this machine."
-        ),
-    )
+
+_CORE = (
+    _setting(
+        "house.name",
+        "text",
+        "nisse",
+        "Name of the box: it answers at http://NAME.local and as NAME@ in mail.",
+    ),
+    _setting("models.folder", "text", "", "Where model files are kept; empty: models/ in NISSE_HOME."),
+    _setting("brain.url", "text", "http://127.0.0.1:8701", "Where the brain serves and is called."),
+    _setting("brain.token", "secret", "", "Token of the brain; needed when its address is not this machine."),
+    _setting("brain.model", "text", "", "Name of the catalogue's chat model; empty: the largest that fits."),
+    _setting(
+        "brain.context", "number", 4096, "Longest prompt and answer together.", unit="tokens", minimum=512
+    ),
+    _setting(
+        "brain.threads",
+        "number",
+        0,
+        "Threads that compute; 0: one per physical core.",
+        minimum=0,
+        maximum=256,
+    ),
+    _setting("brain.reserve", "number", 1500, "Memory left to the rest of the house.", unit="MB", minimum=0),
+    _setting("brain.queue", "number", 32, "Requests that may wait before others are refused.", minimum=1),
+    _setting("recall.url", "text", "http://127.0.0.1:8702", "Where recall serves and is called."),
+    _setting("recall.token", "secret", "", "Token of recall; needed when its address is not this machine."),
+    _setting("recall.embedder", "text", "all-minilm-l6-v2", "Name of the catalogue's embedding model."),
+    _setting(
+        "recall.passages",
+        "number",
+        4,
+        "Passages given to the brain with a question.",
+        minimum=0,
+        maximum=20,
+    ),
+    _setting("recall.max_document", "number", 25, "Largest document.", unit="MB", minimum=1, maximum=1000),
+    _setting("conversation.url", "text", "http://127.0.0.1:8703", "Where conversation serves and is called."),
+    _setting(
+        "conversation.token",
+        "secret",
+        "",
+        "Token of conversation; needed when it is not on this machine.",
+    ),
+    _setting(
+        "conversation.max_message",
+        "number",
+        25,
+        "Largest message with all its attachments.",
+        unit="MB",
+        minimum=1,
+    ),
+    _setting("conversation.max_answer", "number", 700, "Longest answer.", unit="tokens", minimum=16),
+    _setting(
+        "portal.listen", "text", "0.0.0.0:8080", "Address and port of the portal in the home's network."
+    ),
+    _setting("portal.announce", "flag", True, "Announce the box by name in the home's network (mDNS)."),
+    _setting("updates.url", "text", "http://127.0.0.1:8704", "Where updates serves and is called."),
+    _setting("updates.token", "secret", "", "Token of updates; needed when its address is not this machine."),
+)
 
 
 @cache
 def table() -> dict[str, Setting]:
     """Every setting there is, by key: the house's own, then each plug-in's."""
-    rows = {row.key: row for row in _core()}
+    rows = {row.key: row for row in _CORE}
     for family in _PLUGIN_FAMILIES:
         for name in registry.names(family):
             for literal in registry.declared(family, name, "SETTINGS") or ():

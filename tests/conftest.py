@@ -55,7 +55,8 @@ def short_path() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def models() -> Path:
     """The folder that holds the smallest chat model and the embedder, fetched once."""
-    from agent.models import fetch
+    from agent.models.fetch import fetch_named
 
-    fetch.ensure(MODELS_FOLDER, (CHAT_MODEL, EMBEDDER))
+    for name in (CHAT_MODEL, EMBEDDER):
+        fetch_named(name, MODELS_FOLDER)
     return MODELS_FOLDER
