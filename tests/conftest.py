@@ -11,8 +11,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from live.postoffice import PostOffice
 
 _CHECKOUT = Path(__file__).parent.parent
 MODELS_FOLDER = Path(os.environ.get("NISSE_MODELS_FOLDER_FOR_TESTS") or _CHECKOUT / "build" / "models")
@@ -44,7 +48,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NISSE_MODELS_FOLDER", str(MODELS_FOLDER))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def short_path() -> Iterator[Path]:
     """A folder whose name is short enough for Unix sockets (108 characters at most)."""
     folder = Path(tempfile.mkdtemp(prefix="nisse-"))
@@ -60,3 +64,12 @@ def models() -> Path:
     for name in (CHAT_MODEL, EMBEDDER):
         fetch_named(name, MODELS_FOLDER)
     return MODELS_FOLDER
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostOffice]:
+    """A real post office of this module's own."""
+    from live.postoffice import PostOffice
+
+    with PostOffice(tmp_path_factory.mktemp("office")) as office:
+        yield office

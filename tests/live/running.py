@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import psutil
+from conftest import MODELS_FOLDER
 
 from agent import processes, settings
 from agent.errors import NisseError
@@ -74,11 +75,8 @@ class Running:
         """
         chosen = own_addresses() | dict(values or {})
         variables = {"NISSE_" + key.replace(".", "_").upper(): value for key, value in chosen.items()}
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("NISSE_") or name == "NISSE_MODELS_FOLDER"
-        }
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("NISSE_")}
+        kept["NISSE_MODELS_FOLDER"] = str(MODELS_FOLDER)
         self.environment = kept | variables | {"NISSE_HOME": str(home), "PYTHONUNBUFFERED": "1"}
         self.home = home
         self.settings: Settings = settings.load(self.environment)
