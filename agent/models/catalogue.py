@@ -64,11 +64,12 @@ class Model:
     role: str  # one of ROLES
     title: str  # for people
     licence: str  # SPDX
-    memory: int  # MB that it takes while it works
+    memory: int  # MB that it takes while it works, without what each token of the context adds
     context: int  # longest prompt and answer together, in tokens
     quantisation: str
     parameters: int  # millions
     files: tuple[File, ...]  # what the runtime opens stands first
+    memory_per_token: int = 0  # bytes
 
     @property
     def size(self) -> int:
