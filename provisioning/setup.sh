@@ -40,9 +40,62 @@ find_python() {
     return 1
 }
 
-system_packages() {
+system_packages() { # what is missing of Debian's packages
+    local wanted=(g++ python3 python3-venv ca-certificates curl) missing=() package
+    if [ "$purpose" = test ]; then
+        wanted+=(avahi-daemon avahi-utils chromium dbus dovecot-imapd dovecot-lmtpd git iproute2 postfix procps shellcheck util-linux)
+    fi
+    for package in "${wanted[@]}"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    say "Installing with apt: ${missing[*]}"
+    # No service of these packages may start here: the tests start their own, with their own settings.
+    local policy=/usr/sbin/policy-rc.d made=""
+    if [ ! -e $policy ]; then
+        printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+        as_root chmod +x $policy
+        made=yes
+    fi
+    local done_well=yes
+    as_root apt-get update -qq >build/log/apt.log 2>&1 || true # an old list may still do
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" \
+        >>build/log/apt.log 2>&1 || done_well=""
+    [ -z "$made" ] || as_root rm -f $policy
+    [ -n "$done_well" ] || {
+        tail -20 build/log/apt.log
+        return 1
+    }
+}
+
+environment() {
+    local python
+    python=$(find_python) || {
+        echo "No suitable Python was found: it takes 3.11 or newer with an sqlite3 that can load extensions." >&2
+        echo "On Debian 12, Ubuntu 24.04 or newer, 'apt-get install python3 python3-venv' brings one." >&2
+        return 1
+    }
+    if ! { [ -x .venv/bin/python ] && suitable .venv/bin/python; }; then
+        say "Making the Python environment .venv with $python"
+        rm -rf .venv
+        "$python" -m venv .venv
+    fi
+}
+
+unchanged() { # MARK - whether its files are as they were when it was set
+    local mark=$marks/$1
+    [ -f "$mark" ] && [ "$mark" -nt .venv/pyvenv.cfg ] && sha256sum --status -c "$mark"
+}
+
+mark() { # MARK FILE...
+    local mark=$marks/$1
+    shift
+    sha256sum "$@" >"$mark"
+}
+
+packages() {
     local lock=provisioning/lock/$purpose.txt without=build/setup/wheels-$purpose.txt
-    unchanged "$purpose" "$lock" provisioning/lock/build.txt pyproject.toml && return
+    unchanged "$purpose" && return
     # Everything but llama-cpp-python comes ready made; that one is compiled here, for this machine's own processor.
     awk '/^[a-z]/ {keep = !/^llama-cpp-python/} keep' "$lock" >"$without"
     say "Fetching Python packages ($(grep -c '^[a-z]' "$lock"), pinned with their hashes in $lock)"
