@@ -92,7 +92,7 @@ def _opened(url: str, begin: int, size: int, patience: float) -> Iterator[tuple[
             headers["Range"] = f"bytes={begin}-"
         answer = _answered_within(client, client.build_request("GET", url, headers=headers), patience)
         try:
-            yield _start_of(answer, begin, size), answer.iter_raw(_BLOCK)
+            yield _start_of(answer, begin, size), answer.iter_raw()
         finally:
             answer.close()
 
