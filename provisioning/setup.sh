@@ -99,7 +99,7 @@ packages() {
     # Everything but llama-cpp-python comes ready made; that one is compiled here, for this machine's own processor.
     awk '/^[a-z]/ {keep = !/^llama-cpp-python/} keep' "$lock" >"$without"
     say "Fetching Python packages ($(grep -c '^[a-z]' "$lock"), pinned with their hashes in $lock)"
-    timed download install --quiet -r provisioning/lock/build.txt -r "$without"
+    timed download install -qq -r provisioning/lock/build.txt -r "$without"
     .venv/bin/python -c 'import llama_cpp' 2>/dev/null ||
         say "Compiling llama.cpp for this machine: 3 to 10 minutes, only once (log: build/log/compile.log)"
     CMAKE_ARGS="${CMAKE_ARGS:--DLLAVA_BUILD=OFF}" timed compile compile "$lock"
@@ -109,10 +109,18 @@ packages() {
 
 install() { .venv/bin/pip install --disable-pip-version-check --no-build-isolation --require-hashes "$@"; }
 
-compile() { # the compiler's own count, [12/193], becomes one line that moves
-    install -v -r "$1" 2>&1 | tee build/log/compile.log |
-        awk '{gsub(/\033\[[0-9;]*m/, "")} /^ *\[[0-9]+\/[0-9]+\]/ {printf "\r  %s   ", $1; fflush(); shown = 1}
-             /^ *ERROR/ {print; fflush()} END {if (shown) print ""}'
+compile() { # the compiler's own count, [12/140], becomes one line that moves
+    local line shown="" pattern='^ *(\[[0-9]+/[0-9]+\])'
+    install -v -r "$1" 2>&1 | tee build/log/compile.log | while IFS= read -r line; do
+        if [[ $line =~ $pattern ]]; then
+            printf '\r  %s   ' "${BASH_REMATCH[1]}"
+            shown=yes
+        elif [[ $line == *ERROR:* ]]; then
+            printf '%s\n' "$line"
+        elif [[ $line == *"Successfully installed"* && -n $shown ]]; then
+            echo
+        fi
+    done
 }
 
 began=$SECONDS
