@@ -1,0 +1,93 @@
+"""The embedder in use: which file it is, loading it once it is there, and its errors in our words.
+
+Owns: choosing the plug-in by the model file's suffix, and the name under which its vectors are kept.
+Does not know: any runtime, nor where vectors are kept.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent import registry
+from agent.errors import ModelError
+from agent.models.catalogue import Model
+from agent.models.shelf import Shelf
+
+EMBEDDERS = "agent.recall.embed"
+
+
+class Embedder(Protocol):
+    """What a file in `embed/` offers; the words stand in `agent/recall/__init__.py`."""
+
+    dimensions: int
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One row a text, each of length 1."""
+
+
+class Embedding:
+    """The catalogue's embedding model, loaded as soon as its files are on the shelf."""
+
+    def __init__(self, shelf: Shelf, model: Model) -> None:
+        """Remembers which model it is; nothing is loaded yet."""
+        self._shelf = shelf
+        self._model = model
+        self._loaded: Embedder | None = None
+        self._lock = threading.Lock()
+        # Vectors of two builds of a model do not compare: the file itself is part of the name.
+        self.name = f"{model.name}@{model.files[0].sha256[:12]}"
+        self.problem = ""  # why it does not load, in words for people
+
+    @property
+    def dimensions(self) -> int | None:
+        """Length of its vectors; None while it is not loaded."""
+        return self._loaded.dimensions if self._loaded else None
+
+    def load(self) -> bool:
+        """Loads the model if its files are there; True if it is ready."""
+        with self._lock:
+            if self._loaded is None and (
+                self._shelf.installed(self._model) or self._shelf.adopt(self._model)
+            ):
+                try:
+                    self._loaded = _load(self._shelf.path(self._model))
+                    self.problem = ""
+                except ModelError as failed:
+                    self.problem = str(failed)
+            return self._loaded is not None
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One row a text, each of length 1.
+
+        Raises:
+            ModelError: The model is not loaded, or fails at this.
+        """
+        if self._loaded is None:
+            raise ModelError("The embedding model is not there yet.")
+        try:
+            vectors = self._loaded.embed(texts)
+        except Exception as failed:
+            raise ModelError(f"The embedding model failed: {failed}.") from failed
+        if vectors.shape != (len(texts), self._loaded.dimensions) or not np.isfinite(vectors).all():
+            raise ModelError("The embedding model gave no usable vectors.")
+        return vectors
+
+
+def _load(file: Path) -> Embedder:
+    for name in registry.names(EMBEDDERS):
+        if registry.declared(EMBEDDERS, name, "SUFFIX") == file.suffix:
+            try:
+                embedder: Embedder = registry.load(EMBEDDERS, name).Embedder(file)
+            except Exception as failed:
+                raise ModelError(
+                    f"The embedding model {file.name} does not load: {failed}.",
+                    hint="Fetch it again on the portal's page of models.",
+                ) from failed
+            return embedder
+    raise ModelError(f"No embedder reads {file.suffix} files.", hint="Choose another recall.embedder.")

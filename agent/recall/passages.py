@@ -1,0 +1,54 @@
+"""The rows of passages: writing them, and forgetting what was deleted for good.
+
+Owns: how passages come into the tables, and that deleted text is not left in the file.
+Does not know: what they are the passages of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlite_utils import Database
+
+from agent.errors import TooLargeError
+from agent.recall.chunking import Chunk
+from agent.store import Store
+
+HOUSE = "house"  # the audience of what everybody may read
+MOST_PASSAGES = 5_000  # of one document or memory; about 750,000 words
+
+
+def limited(chunks: Iterable[Chunk]) -> list[Chunk]:
+    """The chunks, if they are not too many.
+
+    Raises:
+        TooLargeError: They are.
+    """
+    kept: list[Chunk] = []
+    for chunk in chunks:
+        if len(kept) == MOST_PASSAGES:
+            raise TooLargeError(f"That is more than {MOST_PASSAGES:,} passages.", hint="Send it in parts.")
+        kept.append(chunk)
+    return kept
+
+
+def insert(
+    database: Database, chunks: Iterable[Chunk], *, audience: str, document: str | None, memory: str | None
+) -> None:
+    """Writes the passages of a document or of a memory, pending to be embedded. Call it in the owner's transaction."""
+    database.conn.executemany(
+        'INSERT INTO passages (document, memory, audience, context, text, page, start, "end")'
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (document, memory, audience, chunk.context, chunk.text, chunk.page, chunk.start, chunk.end)
+            for chunk in chunks
+        ),
+    )
+
+
+def forget_for_good(store: Store) -> None:
+    """After a deletion: takes its words out of the index's files, and the old pages out of the log."""
+    with store.transaction() as database:
+        database.conn.execute("INSERT INTO words (words) VALUES ('optimize')")
+    with store.reading() as database:
+        database.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

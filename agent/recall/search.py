@@ -1,0 +1,130 @@
+"""Finding the passages that bear on a question: by meaning and by words, for one person.
+
+Owns: the order of steps, and what a found passage looks like to others.
+Does not know: the statements (`vectors`, `words`), the floor (`relevance`), HTTP.
+
+Only what the person may read is looked at: the audience is part of both statements, before anything is ranked (DESIGN rule 4).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlite_utils import Database
+
+from agent.errors import ModelError, RequestError, TooLargeError
+from agent.message import Passage
+from agent.recall import relevance, vectors, words
+from agent.recall.embedding import Embedding
+from agent.recall.passages import HOUSE
+from agent.store import Store
+
+LONGEST_QUERY = 20_000  # characters
+MOST_PASSAGES = 50
+_CANDIDATES = 50  # from each of the two rankings
+
+
+class Search:
+    """Searches one database."""
+
+    def __init__(self, store: Store, embedding: Embedding) -> None:
+        self._store = store
+        self._embedding = embedding
+
+    def find(self, query: str, *, person: str, limit: int) -> list[Passage]:
+        """The passages that bear on the query, best first; none where none does.
+
+        Without the embedding model, or for passages it has not come to yet, words alone decide.
+
+        Args:
+            query: What was asked, in the person's words.
+            person: Who asks: only what they may read is searched.
+            limit: How many passages at most, 1 to MOST_PASSAGES.
+
+        Raises:
+            RequestError: The limit is out of range, or there is no query.
+            TooLargeError: The query is longer than LONGEST_QUERY.
+        """
+        if not query.strip():
+            raise RequestError("There is no question.", param="query")
+        if len(query) > LONGEST_QUERY:
+            raise TooLargeError(f"The question is longer than {LONGEST_QUERY:,} characters.", param="query")
+        if not 1 <= limit <= MOST_PASSAGES:
+            raise RequestError(f"The limit lies between 1 and {MOST_PASSAGES}.", param="limit")
+        vector, terms = self._vector(query), words.terms(query)
+        with self._store.reading() as database:
+            scores = _scores(database, vector, terms, (HOUSE, person))
+            rows = _rows(database, list(scores))
+        return list(_distinct(query, rows, scores))[:limit]
+
+    def _vector(self, query: str) -> vectors.Vector | None:
+        try:
+            vector: vectors.Vector = self._embedding.embed([query])[0]
+        except ModelError:
+            return None
+        return vector
+
+
+def _scores(
+    database: Database, vector: vectors.Vector | None, terms: Sequence[str], audiences: Sequence[str]
+) -> Mapping[int, float]:
+    """The relevant passages with their scores."""
+    near = vectors.nearest(database, vector, audiences, _CANDIDATES) if vector is not None else {}
+    worded = words.best(database, terms, audiences, _CANDIDATES)
+    cosines = dict(near)
+    if vector is not None:
+        cosines |= vectors.cosines(
+            database, vector, [identity for identity in worded if identity not in near]
+        )
+    covered = words.coverage(database, terms, list({*near, *worded}))
+    scores = relevance.fused([list(near), worded])
+    return {
+        identity: score
+        for identity, score in scores.items()
+        if relevance.is_relevant(cosines.get(identity), covered[identity])
+    }
+
+
+def _rows(database: Database, identities: Sequence[int]) -> list[Mapping[str, Any]]:
+    found = database.conn.execute(
+        'SELECT passages.id, passages.text, passages.context, page, start, "end", document, memory,'
+        " documents.name, memories.said_at FROM passages LEFT JOIN documents ON documents.id = document"
+        " LEFT JOIN memories ON memories.id = memory WHERE passages.id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(identities)),),
+    )
+    return [dict(row) for row in found]
+
+
+def _distinct(
+    query: str, rows: Sequence[Mapping[str, Any]], scores: Mapping[int, float]
+) -> Iterator[Passage]:
+    """Best first and each text once: the same words in two documents say no more, and the question itself says nothing."""
+    told = {_plain(query)}
+    # Of two that are equally good the newer one is more likely still true.
+    for row in sorted(rows, key=lambda row: (-scores[row["id"]], -row["id"])):
+        if _plain(row["text"]) not in told:
+            told.add(_plain(row["text"]))
+            yield _passage(row, scores[row["id"]])
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _passage(row: Mapping[str, Any], score: float) -> Passage:
+    is_memory = row["memory"] is not None
+    day = time.strftime("%Y-%m-%d", time.localtime(row["said_at"])) if is_memory else ""
+    return Passage(
+        text=row["text"],
+        document=f"conversation of {day}" if is_memory else row["name"],
+        document_id=row["memory"] if is_memory else row["document"],
+        kind="memory" if is_memory else "document",
+        page=row["page"],
+        start=row["start"],
+        end=row["end"],
+        score=score,
+        extra={"context": row["context"]} if row["context"] else {},
+    )
