@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, given: argparse.Namespace) -> int:
     """Prints the passages of the house's shared documents, best first. Returns 1 if there are none."""
-    body = {"query": " ".join(given.words), "person": "", "limit": given.limit}
+    body = {"query": " ".join(given.words), "person": "house", "limit": given.limit}
     passages = [
         Passage.from_json(row) for row in client(settings, "recall").post("/search", body)["passages"]
     ]
