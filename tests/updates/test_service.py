@@ -1,0 +1,140 @@
+"""Updates: fetching what the house wants, trying again, and telling how far it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import CHAT_MODEL, EMBEDDER
+from fakes.file_server import FileServer
+from live.running import Running, until
+
+from agent.errors import NotFoundError
+from agent.models.catalogue import File, Model, Source
+from agent.models.fetch import Progress, fetch
+from agent.models.shelf import Shelf
+from provisioning.updates.fetching import Fetcher
+
+DATA = b"owl" * 50_000
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    with FileServer({"first": DATA, "second": DATA}) as server:
+        yield server
+
+
+def _model(name: str, server: FileServer) -> Model:
+    file = File(
+        name=f"{name}.gguf",
+        size=len(DATA),
+        sha256=hashlib.sha256(DATA).hexdigest(),
+        sources=(Source(url=server.url(name)),),
+    )
+    return Model(
+        name=name, role="chat", title=name.title(), licence="Apache-2.0", memory=1, context=512,
+        quantisation="none", parameters=1, files=(file,),
+    )  # fmt: skip
+
+
+def _fetch(model: Model, shelf: Shelf, progress: Progress) -> None:
+    fetch(model, shelf, progress=progress)
+
+
+@contextmanager
+def _fetching(shelf: Shelf) -> Iterator[Fetcher]:
+    fetcher = Fetcher(shelf, _fetch, pause=0.2)
+    fetcher.start()
+    yield fetcher
+    fetcher.close()
+
+
+def test_what_is_wanted_is_fetched_in_order(server: FileServer, tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    models = [_model("first", server), _model("second", server)]
+    with _fetching(shelf) as fetcher:
+        fetcher.want(models)
+        until(lambda: all(shelf.installed(model) for model in models), 10, "both models")
+        assert [path for path, _ in server.asked] == ["first", "second"]
+        until(lambda: not fetcher.progress(models[1])["fetching"], 5, "rest")
+        assert fetcher.progress(models[1]) == {"fetched": len(DATA), "fetching": False, "error": ""}
+
+
+def test_a_failure_is_told_and_tried_again_by_itself(server: FileServer, tmp_path: Path) -> None:
+    shelf, model = Shelf(tmp_path), _model("first", server)
+    server.status = 503
+    with _fetching(shelf) as fetcher:
+        fetcher.want([model])
+        until(lambda: "503" in str(fetcher.progress(model)["error"]), 10, "the error")
+        server.status = 0
+        until(lambda: shelf.installed(model), 10, "the model")
+        until(lambda: not fetcher.progress(model)["error"], 5, "peace")
+
+
+def test_one_that_fails_does_not_hold_up_the_next(server: FileServer, tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    lost, found = _model("lost", server), _model("second", server)
+    with _fetching(shelf) as fetcher:
+        fetcher.want([lost, found])
+        until(lambda: shelf.installed(found), 10, "the other model")
+        assert "404" in str(fetcher.progress(lost)["error"])
+
+
+def test_what_breaks_unforeseen_does_not_end_the_work(server: FileServer, tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    good = _model("first", server)
+    broken = dataclasses.replace(_model("second", server), files=())
+    tried = threading.Event()
+
+    def brittle(model: Model, place: Shelf, progress: Progress) -> None:
+        if model.name == "odd":
+            tried.set()
+            raise ZeroDivisionError
+        _fetch(model, place, progress)
+
+    fetcher = Fetcher(shelf, brittle)
+    fetcher.start()
+    fetcher.want([dataclasses.replace(broken, name="odd", files=good.files), good])
+    until(lambda: shelf.installed(good), 10, "the good model")
+    assert tried.is_set()
+    fetcher.close()
+
+
+def test_it_stops_in_the_middle_and_keeps_what_came(server: FileServer, tmp_path: Path) -> None:
+    shelf, model = Shelf(tmp_path), _model("first", server)
+    server.silent.set()
+    fetcher = Fetcher(shelf, _fetch)
+    fetcher.start()
+    fetcher.want([model])
+    until(lambda: server.asked, 5, "the request")
+    closing = threading.Thread(target=fetcher.close)
+    closing.start()
+    server.silent.clear()
+    closing.join(10)
+    assert not closing.is_alive()
+    assert not shelf.installed(model)
+
+
+@pytest.mark.models
+def test_the_house_gets_its_embedder_and_the_model_that_the_brain_wants(models: Path, tmp_path: Path) -> None:
+    with Running(tmp_path, {"brain.model": CHAT_MODEL}) as house:
+        house.start("brain", wait_for="brain")
+        house.start("updates", wait_for="updates")
+
+        def listed() -> dict[str, dict[str, Any]]:
+            return {model["name"]: model for model in house.client("updates").get("/models")["models"]}
+
+        until(lambda: listed()[CHAT_MODEL]["wanted"], 20, "the wish")
+        both = [listed()[name] for name in (EMBEDDER, CHAT_MODEL)]
+        assert [(model["wanted"], model["installed"]) for model in both] == [(True, True)] * 2
+        assert all(model["fetched"] == model["size"] and not model["error"] for model in both)
+        assert house.client("updates").get("/info")["state"] == "All models that are wanted are here."
+        with pytest.raises(NotFoundError):
+            house.client("updates").post("/models/gpt-9/fetch")
+        assert house.client("updates").post(f"/models/{EMBEDDER}/fetch")["installed"]
