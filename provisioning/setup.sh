@@ -103,7 +103,7 @@ packages() {
     .venv/bin/python -c 'import llama_cpp' 2>/dev/null ||
         say "Compiling llama.cpp for this machine: 3 to 10 minutes, only once (log: build/log/compile.log)"
     CMAKE_ARGS="${CMAKE_ARGS:--DLLAVA_BUILD=OFF}" timed compile compile "$lock"
-    .venv/bin/pip install --quiet --no-deps --no-build-isolation --no-index --editable .
+    PYTHONWARNINGS=ignore .venv/bin/pip install --quiet --no-deps --no-build-isolation --no-index --editable .
     mark "$purpose" "$lock" provisioning/lock/build.txt pyproject.toml
 }
 

@@ -86,7 +86,7 @@ def prompt(
         turns.append({"role": "assistant", "content": exchange.answer})
     notes = _notes(passages)
     asked = f"Question: {question}" if notes else question
-    content = "\n\n".join(part for part in (notes, f"({name} asks, {today}.)", asked) if part)
+    content = "\n\n".join(part for part in (f"({name} asks, {today}.)", notes, asked) if part)
     return [{"role": "system", "content": SYSTEM}, *turns, {"role": "user", "content": content}]
 
 
