@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from agent import errors, registry
-from agent.errors import NisseError, UnreadableError
-from agent.recall.pages import Limits, Page
+from agent.errors import NisseError
+from agent.recall.pages import Limits, Page, too_hard
 
 READERS = "agent.recall.readers"
 
@@ -54,17 +54,10 @@ def read(reader: str, data: bytes, limits: Limits) -> list[Page]:
                 env={"PYTHONPATH": str(_ROOT), "LC_ALL": "C.UTF-8"},
             )
         except subprocess.TimeoutExpired as late:
-            raise _too_hard() from late
+            raise too_hard() from late
     if child.returncode != 0:
-        raise _too_hard()
+        raise too_hard()
     return list(_understood(child.stdout.splitlines()))
-
-
-def _too_hard() -> UnreadableError:
-    return UnreadableError(
-        "Reading this document takes more time or memory than it may.",
-        hint="Print it to a new PDF, or send it in parts.",
-    )
 
 
 def _understood(lines: Iterable[bytes]) -> Iterator[Page]:

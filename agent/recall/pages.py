@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agent.errors import UnreadableError
+
 
 @dataclass(frozen=True)
 class Page:
@@ -32,3 +34,11 @@ class Limits:
 def clean(text: str) -> str:
     """The text without what a database or JSON cannot hold: zero bytes, and halves of characters."""
     return text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
+
+
+def too_hard() -> UnreadableError:
+    """The error for a document that asks too much of the box."""
+    return UnreadableError(
+        "Reading this document takes more time or memory than it may.",
+        hint="Print it to a new PDF, or send it in parts.",
+    )

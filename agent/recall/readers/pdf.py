@@ -12,10 +12,10 @@ import unicodedata
 from collections.abc import Iterator
 
 from pypdf import PasswordType, PdfReader
-from pypdf.errors import DependencyError, PyPdfError
+from pypdf.errors import DependencyError, LimitReachedError, PyPdfError
 
 from agent.errors import TooLargeError, UnreadableError
-from agent.recall.pages import Limits, Page
+from agent.recall.pages import Limits, Page, too_hard
 
 SUFFIXES = (".pdf",)
 MEDIA_TYPES = ("application/pdf", "application/x-pdf")
@@ -37,6 +37,8 @@ def read(data: bytes, limits: Limits) -> Iterator[Page]:
         yield from _pages(_opened(data), limits)
     except (UnreadableError, TooLargeError, MemoryError):
         raise
+    except (LimitReachedError, RecursionError) as hostile:
+        raise too_hard() from hostile
     except Exception as broken:  # pypdf meets a broken file with nearly any exception
         raise UnreadableError(
             "This PDF is damaged and cannot be read.", hint="Open it on a computer and save or print it anew."
