@@ -99,7 +99,7 @@ _CORE = (
         minimum=0,
         maximum=256,
     ),
-    _setting("brain.reserve", "number", 1500, "Memory left to the rest of the house.", unit="MB", minimum=0),
+    _setting("brain.reserve", "number", 800, "Memory left to the rest of the house.", unit="MB", minimum=0),
     _setting("brain.queue", "number", 32, "Requests that may wait before others are refused.", minimum=1),
     _setting("recall.url", "text", "http://127.0.0.1:8702", "Where recall serves and is called."),
     _setting("recall.token", "secret", "", "Token of recall; needed when its address is not this machine."),
