@@ -1,0 +1,156 @@
+"""From a Reply to the bytes of the mail that carries it.
+
+Owns: every header of an answer, its threading, the signs by which other machines leave it alone, and its encoding.
+Does not know: servers. The same reply always gives the same bytes, so that a repeated sending is a true repeat.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import EmailPolicy
+from typing import Any
+
+from agent.errors import RequestError
+from agent.letters import automatic, headers
+from agent.letters.headers import Mail
+from agent.message import Reply
+
+_LONGEST_LINE = 78
+_LONGEST_HEADER = 998  # octets of a line, RFC 5322
+_ID_FIELDS = ("message-id", "in-reply-to", "references")
+_ANSWERED = re.compile(
+    r"\s*(re|aw|sv|antw|antwort|rif|ris|res|vs|ynt|odp|vá|r)\s*(\[\d+\]|\(\d+\)|\^\d+)?\s*[:\uff1a]\s*",
+    re.IGNORECASE,
+)
+
+
+class _MailPolicy(EmailPolicy):
+    """Folds as SMTP asks, but leaves ids whole: encoded or cut, a long id no longer names the mail it answers."""
+
+    def fold(self, name: str, value: Any) -> str:
+        return str(super(_MailPolicy, self._width(name)).fold(name, value))
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        return super(_MailPolicy, self._width(name)).fold_binary(name, value)
+
+    def _width(self, name: str) -> _MailPolicy:
+        return self.clone(max_line_length=_LONGEST_HEADER) if name.lower() in _ID_FIELDS else self
+
+
+_POLICY = _MailPolicy(linesep="\r\n", max_line_length=_LONGEST_LINE)
+
+
+def compose(reply: Reply, *, sender: str, name: str) -> bytes:
+    """The mail that carries a reply, with CRLF line ends.
+
+    Args:
+        reply: The reply; its envelope is the one that `reading.read` made.
+        sender: The box's own address.
+        name: What the box is called.
+
+    Raises:
+        RequestError: The recipient's or the own address cannot stand in a mail.
+    """
+    mail = EmailMessage(policy=_POLICY)
+    mail["Message-ID"] = message_id(reply, sender)
+    mail["Date"] = datetime.fromtimestamp(int(reply.created_at), UTC)
+    mail["From"] = _address(sender, _one_line(name))
+    mail["To"] = _address(reply.recipient)
+    mail["Subject"] = answer_subject(reply.subject or reply.envelope.get("subject", ""))
+    _add_thread(mail, reply)
+    mail["Auto-Submitted"] = "auto-replied"
+    mail["X-Auto-Response-Suppress"] = "All"
+    mail[automatic.LOOP_FIELD] = tag(sender)
+    text = headers.clean(reply.text)
+    mail.set_content(flowed(text), charset="utf-8", cte="quoted-printable", params={"format": "flowed"})
+    return mail.as_bytes()
+
+
+def message_id(reply: Reply, sender: str) -> str:
+    """The Message-ID of the mail that carries this reply, the same at every try."""
+    return f"<{reply.outgoing_id}@{sender.rpartition('@')[2].strip('[]') or 'localhost'}>"
+
+
+def tag(sender: str) -> str:
+    """What marks a mail as written by the box with this address."""
+    return hashlib.sha256(sender.strip().lower().encode()).hexdigest()[:16]
+
+
+def is_own(mail: Mail, sender: str) -> bool:
+    """Whether the box with this address composed this mail: such a mail in its own mailbox is a receipt."""
+    return tag(sender) in headers.fields(mail, automatic.LOOP_FIELD) and headers.addresses(mail, "From") == [
+        sender.strip().lower()
+    ]
+
+
+def answer_subject(subject: str) -> str:
+    """The subject of an answer, with `Re:` once, however many answers went before."""
+    rest = _one_line(subject)
+    while match := _ANSWERED.match(rest):
+        rest = rest[match.end() :]
+    return f"Re: {rest or 'your message'}"
+
+
+def flowed(text: str) -> str:
+    """The text in `format=flowed` (RFC 3676): lines of at most 78, soft ends marked by a space."""
+    return "\n".join(line for paragraph in text.split("\n") for line in _flow(paragraph.rstrip()))
+
+
+def _flow(paragraph: str) -> list[str]:
+    if paragraph.startswith((" ", ">", "From ")):
+        paragraph = f" {paragraph}"
+    lines: list[str] = []
+    while len(paragraph) > _LONGEST_LINE:
+        cut = paragraph.rfind(" ", 1, _LONGEST_LINE - 1)
+        if cut < 1 or not paragraph[:cut].strip():
+            break
+        lines.append(paragraph[: cut + 1])
+        paragraph = paragraph[cut + 1 :]
+        if paragraph.startswith((" ", ">", "From ")):
+            paragraph = f" {paragraph}"
+    return [*lines, paragraph]
+
+
+def _add_thread(mail: EmailMessage, reply: Reply) -> None:
+    parent = reply.envelope.get("message_id", "")
+    if not re.fullmatch(r"<[^<>\s]+>", parent) or not parent.isascii():
+        return
+    mail["In-Reply-To"] = parent
+    earlier = [
+        found for found in reply.envelope.get("references", "").split() if found.isascii() and found != parent
+    ]
+    mail["References"] = _references([*earlier, parent])
+
+
+def _references(ids: list[str]) -> str:
+    """The ids on one line; where they do not fit, the first stays, which names the thread, and as many of the last as fit."""
+    left = _LONGEST_HEADER - len("References: ")
+    if len(" ".join(ids)) <= left:
+        return " ".join(ids)
+    first, rest = ids[0], ids[1:]
+    while rest and len(" ".join([first, *rest])) > left:
+        rest = rest[1:]
+    return " ".join([first, *rest]) if rest else ids[-1]
+
+
+def _address(address: str, name: str = "") -> Address:
+    local, _, domain = address.strip().rpartition("@")
+    try:
+        host = domain if domain.isascii() else domain.encode("idna").decode("ascii")
+        found = Address(display_name=name, addr_spec=f"{local}@{host}")
+    except (ValueError, UnicodeError, IndexError, LookupError) as wrong:
+        raise RequestError(f"{address!r} is no address that mail can be sent to.") from wrong
+    except Exception as wrong:
+        # The parser raises its own HeaderParseError and, on some texts, whatever it stumbles over.
+        raise RequestError(f"{address!r} is no address that mail can be sent to.") from wrong
+    if not local or not found.addr_spec.isascii() or any(sign.isspace() for sign in found.addr_spec):
+        raise RequestError(f"{address!r} is no address that mail can be sent to.")
+    return found
+
+
+def _one_line(text: str) -> str:
+    return " ".join(headers.clean(text).split())
