@@ -6,13 +6,17 @@ Does not know: what they are the passages of.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from sqlite_utils import Database
 
-from agent.errors import TooLargeError
+from agent import logs
+from agent.errors import StorageError, TooLargeError
 from agent.recall.chunking import Chunk
 from agent.store import Store
+
+_log = logging.getLogger(__name__)
 
 HOUSE = "house"  # the audience of what everybody may read
 MOST_PASSAGES = 5_000  # of one document or memory; about 750,000 words
@@ -47,8 +51,14 @@ def insert(
 
 
 def forget_for_good(store: Store) -> None:
-    """After a deletion: takes its words out of the index's files, and the old pages out of the log."""
-    with store.transaction() as database:
-        database.conn.execute("INSERT INTO words (words) VALUES ('optimize')")
-    with store.reading() as database:
-        database.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    """After a deletion: takes its words out of the index's files, and the old pages out of the log.
+
+    A disk that is too full for this does not undo the deletion; the next one clears up both.
+    """
+    try:
+        with store.transaction() as database:
+            database.conn.execute("INSERT INTO words (words) VALUES ('optimize')")
+        with store.reading() as database:
+            database.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except StorageError as full:
+        logs.event(_log, "deletion.left_traces", level=logging.WARNING, why=full)

@@ -69,11 +69,9 @@ class Pending:
             waiting = vectors.pending(database, _BATCH)
         if not waiting:
             return 0
-        made = self._embedding.embed([text for _, text in waiting])
+        made = {passage: self._embedding.embed(texts) for passage, texts in waiting}
         with self._store.transaction() as database:
-            vectors.put(
-                database, self._embedding.name, {waiting[row][0]: made[row] for row in range(len(waiting))}
-            )
+            vectors.put(database, self._embedding.name, made)
         return len(waiting)
 
     def _work(self) -> None:

@@ -4,7 +4,8 @@ Owns: the columns, the index of words, the table of vectors, and that nothing of
 Does not know: who reads or writes them.
 
 A passage belongs to a document or to a memory and bears its audience: `house`, or a person's id. The same row is in the index of words
-by a trigger, and in the table of vectors once it was embedded: `passages.embedder` names whose vector it is, empty while it is pending.
+by a trigger. Once it was embedded it has windows, two or three sentences each, and each of them a row in the table of vectors;
+`passages.embedder` names whose vectors they are, and is empty while it is pending.
 """
 
 from __future__ import annotations
@@ -60,12 +61,16 @@ def m0001_documents_memories_passages(database: Database) -> None:
             memory TEXT REFERENCES memories (id) ON DELETE CASCADE,
             audience TEXT NOT NULL, context TEXT NOT NULL, text TEXT NOT NULL,
             page INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
-            embedder TEXT NOT NULL DEFAULT '',        -- whose vector the table holds; empty: none yet
+            embedder TEXT NOT NULL DEFAULT '',        -- whose vectors it has; empty: none yet
             CHECK ((document IS NULL) <> (memory IS NULL))
         );
         CREATE INDEX passages_document ON passages (document);
         CREATE INDEX passages_memory ON passages (memory);
         CREATE INDEX passages_pending ON passages (id) WHERE embedder = '';
+        CREATE TABLE windows (                        -- the id is that of the vector
+            id INTEGER PRIMARY KEY AUTOINCREMENT, passage INTEGER NOT NULL REFERENCES passages (id) ON DELETE CASCADE
+        );
+        CREATE INDEX windows_passage ON windows (passage);
         CREATE TABLE embedder (name TEXT NOT NULL);   -- one row: whose vectors the table is made for
         CREATE VIRTUAL TABLE words USING fts5 (
             context, text, content = 'passages', content_rowid = 'id', tokenize = 'porter unicode61 remove_diacritics 2'
@@ -80,6 +85,8 @@ def m0001_documents_memories_passages(database: Database) -> None:
         """
         CREATE TRIGGER passages_removed AFTER DELETE ON passages BEGIN
             INSERT INTO words (words, rowid, context, text) VALUES ('delete', old.id, old.context, old.text);
+        END;
+        CREATE TRIGGER windows_removed AFTER DELETE ON windows BEGIN
             DELETE FROM vectors WHERE id = old.id;
         END;
         """

@@ -22,7 +22,8 @@ from agent.recall.embedding import Embedding
 from agent.recall.passages import HOUSE
 from agent.store import Store
 
-LONGEST_QUERY = 20_000  # characters
+LONGEST_QUERY = 2_000_000  # characters; a long mail is a question too
+_READ = 4_000  # characters of it that are searched with; the model reads no further anyway
 MOST_PASSAGES = 50
 _CANDIDATES = 50  # from each of the two rankings
 
@@ -40,7 +41,7 @@ class Search:
         Without the embedding model, or for passages it has not come to yet, words alone decide.
 
         Args:
-            query: What was asked, in the person's words.
+            query: What was asked, in the person's words; of a long text the beginning counts.
             person: Who asks: only what they may read is searched.
             limit: How many passages at most, 1 to MOST_PASSAGES.
 
@@ -54,22 +55,22 @@ class Search:
             raise TooLargeError(f"The question is longer than {LONGEST_QUERY:,} characters.", param="query")
         if not 1 <= limit <= MOST_PASSAGES:
             raise RequestError(f"The limit lies between 1 and {MOST_PASSAGES}.", param="limit")
-        vector, terms = self._vector(query), words.terms(query)
+        vector, terms = self._vector(query[:_READ]), words.terms(query[:_READ])
         with self._store.reading() as database:
             scores = _scores(database, vector, terms, (HOUSE, person))
             rows = _rows(database, list(scores))
         return list(_distinct(query, rows, scores))[:limit]
 
-    def _vector(self, query: str) -> vectors.Vector | None:
+    def _vector(self, query: str) -> vectors.Vectors | None:
         try:
-            vector: vectors.Vector = self._embedding.embed([query])[0]
+            vector: vectors.Vectors = self._embedding.embed([query])[0]
         except ModelError:
             return None
         return vector
 
 
 def _scores(
-    database: Database, vector: vectors.Vector | None, terms: Sequence[str], audiences: Sequence[str]
+    database: Database, vector: vectors.Vectors | None, terms: Sequence[str], audiences: Sequence[str]
 ) -> Mapping[int, float]:
     """The relevant passages with their scores."""
     near = vectors.nearest(database, vector, audiences, _CANDIDATES) if vector is not None else {}

@@ -3,10 +3,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.recall.chunking import MOST_WORDS, chunks
+from agent.recall.chunking import PASSAGE, WINDOW, chunks, windows
 from agent.recall.pages import Page
 
-_LONGEST = MOST_WORDS + 40  # with a short remainder
+_LONGEST = PASSAGE.most + PASSAGE.lone  # with a short remainder
 
 WORDS = st.sampled_from(
     ["tea", "boiler.", "Why?", "9.15,", "\n", "\n\n", " \n \n", "\t", "e.g.", "\u3002", "x" * 700]
@@ -53,6 +53,13 @@ def test_a_long_text_becomes_passages_of_the_right_size() -> None:
 def test_a_passage_ends_where_a_sentence_does() -> None:
     text = " ".join(f"This is sentence number {number} of many." for number in range(200))
     assert all(chunk.text.endswith("many.") for chunk in chunks([Page(text)]))
+
+
+@settings(deadline=None)
+@given(TEXTS)
+def test_the_windows_of_a_passage_hold_every_word_of_it(text: str) -> None:
+    assert "".join("".join(windows(text)).split()) == "".join(text.split())
+    assert all(len(window.split()) <= WINDOW.most + WINDOW.lone for window in windows(text))
 
 
 def test_page_and_headings_stay_with_the_passage() -> None:

@@ -55,4 +55,4 @@ def test_a_full_disk_answers_507(small_room: Room) -> None:
         assert answer.status_code in (201, 507)
         refused += answer.status_code == 507
     assert refused
-    assert http.get("/info").json["ready"]
+    assert http.get("/info").get_json()["ready"]

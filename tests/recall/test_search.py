@@ -111,12 +111,12 @@ def test_another_embedder_makes_everything_pending_and_is_caught_up(taught: Room
 def test_a_vector_that_comes_after_the_deletion_is_dropped(taught: Room) -> None:
     taught.memory.keep("anna", "Short-lived.", message_id="x", at=1.0)
     with taught.store.transaction() as database:
-        ((identity, text),) = vectors.pending(database, 5)
+        ((identity, texts),) = vectors.pending(database, 5)
     taught.memory.forget("anna")
-    vector = taught.embedding.embed([text])[0]
+    made = taught.embedding.embed(texts)
     with taught.store.transaction() as database:
-        vectors.put(database, taught.embedding.name, {identity: vector})
-        assert vectors.cosines(database, vector, [identity]) == {}
+        vectors.put(database, taught.embedding.name, {identity: made})
+        assert vectors.cosines(database, made[0], [identity]) == {}
 
 
 @pytest.mark.models
@@ -147,7 +147,7 @@ def test_vectors_are_removed_with_their_passages(taught: Room) -> None:
         taught.library.remove(document.id)
     taught.memory.forget("anna")
     with taught.store.reading() as database:
-        for table in ("passages", "vectors", "vectors_vector_chunks00", "documents", "memories"):
+        for table in ("passages", "windows", "vectors", "vectors_vector_chunks00", "documents", "memories"):
             assert database.conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0, table
 
 
@@ -170,9 +170,15 @@ def test_a_passage_tells_where_it_stands(wordy_room: Room) -> None:
     assert passage.extra["context"] == "house rules > Attic"
 
 
+def test_a_long_mail_is_searched_by_its_beginning(wordy_room: Room) -> None:
+    wordy_room.memory.keep("anna", "The samovar is in the attic.", message_id="1", at=1.0)
+    mail = "samovar in the attic? " * 400 + "Yours sincerely, and many other things besides. " * 10_000
+    assert len(wordy_room.search.find(mail, person="anna", limit=3)) == 1
+
+
 def test_a_question_is_limited(wordy_room: Room) -> None:
     with pytest.raises(TooLargeError):
-        wordy_room.search.find("x" * 20_001, person="anna", limit=3)
+        wordy_room.search.find("x" * 2_000_001, person="anna", limit=3)
     for query, limit in ((" ", 3), ("tea", 0), ("tea", 51)):
         with pytest.raises(RequestError):
             wordy_room.search.find(query, person="anna", limit=limit)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from agent import settings
 from agent.errors import NisseError, SettingsError, TooLargeError, UnreadableError
@@ -28,6 +29,12 @@ def http(wordy_room: Room) -> FlaskClient:
     return create_app(settings.load(), wordy_room).test_client()
 
 
+def told(answer: TestResponse) -> dict[str, Any]:
+    """The answer's JSON object."""
+    body: dict[str, Any] = answer.get_json()
+    return body
+
+
 def document(data: bytes = NOTE, **changes: Any) -> dict[str, Any]:
     body = {"name": "attic.txt", "media_type": "text/plain", "audience": "house", "source": {"by": "anna"}}
     return {**body, "data": base64.b64encode(data).decode(), **changes}
@@ -36,31 +43,31 @@ def document(data: bytes = NOTE, **changes: Any) -> dict[str, Any]:
 def test_a_document_is_added_listed_found_and_removed(http: FlaskClient) -> None:
     added = http.post("/documents", json=document())
     assert added.status_code == 201
-    assert {"id", "name", "pages", "passages", "already"} <= set(added.json)
-    assert added.json["already"] is False
+    assert {"id", "name", "pages", "passages", "already"} <= set(told(added))
+    assert told(added)["already"] is False
     again = http.post("/documents", json=document())
-    assert (again.status_code, again.json["id"], again.json["already"]) == (201, added.json["id"], True)
+    assert (again.status_code, told(again)["id"], told(again)["already"]) == (201, told(added)["id"], True)
 
-    (listed,) = http.get("/documents?person=anna").json["documents"]
+    (listed,) = told(http.get("/documents?person=anna"))["documents"]
     assert (listed["name"], listed["source"], listed["passages"]) == ("attic.txt", {"by": "anna"}, 1)
 
     query = {"query": "Is the samovar under a window?", "person": "anna", "limit": 3}
-    (found,) = http.post("/search", json=query).json["passages"]
+    (found,) = told(http.post("/search", json=query))["passages"]
     assert Passage.from_json(found).text == NOTE.decode()
 
-    assert http.delete(f"/documents/{added.json['id']}").status_code == 200
-    assert http.delete(f"/documents/{added.json['id']}").status_code == 404
-    assert http.post("/search", json=query).json == {"passages": []}
+    assert http.delete(f"/documents/{told(added)['id']}").status_code == 200
+    assert http.delete(f"/documents/{told(added)['id']}").status_code == 404
+    assert told(http.post("/search", json=query)) == {"passages": []}
 
 
 def test_memories_are_kept_once_and_forgotten(http: FlaskClient) -> None:
     memory = {"person": "anna", "text": "I collect old samovars.", "message_id": "m1", "at": 1_700_000_000}
-    assert [http.post("/memories", json=memory).json["already"] for _ in range(2)] == [False, True]
+    assert [told(http.post("/memories", json=memory))["already"] for _ in range(2)] == [False, True]
     query = {"query": "samovars collect", "person": "anna"}
-    assert len(http.post("/search", json=query).json["passages"]) == 1
-    assert http.post("/search", json={**query, "person": "bob"}).json == {"passages": []}
-    assert http.delete("/memories?person=anna").json == {"removed": 1}
-    assert http.post("/search", json=query).json == {"passages": []}
+    assert len(told(http.post("/search", json=query))["passages"]) == 1
+    assert told(http.post("/search", json={**query, "person": "bob"})) == {"passages": []}
+    assert told(http.delete("/memories?person=anna")) == {"removed": 1}
+    assert told(http.post("/search", json=query)) == {"passages": []}
 
 
 @pytest.mark.parametrize(
@@ -81,25 +88,25 @@ def test_a_wrong_request_is_told_which_field_is_wrong(
     http: FlaskClient, path: str, body: dict[str, Any], param: str
 ) -> None:
     answer = http.post(path, json=body)
-    assert (answer.status_code, answer.json["error"]["param"]) == (400, param)
+    assert (answer.status_code, told(answer)["error"]["param"]) == (400, param)
 
 
 def test_halves_of_characters_do_no_harm(http: FlaskClient) -> None:
     memory = {"person": "anna", "text": "half \ud83d\0 samovar", "message_id": "m1", "at": 1}
     assert http.post("/memories", json=memory).status_code == 201
     query = {"query": "samovar \udc00 half", "person": "anna"}
-    assert len(http.post("/search", json=query).json["passages"]) == 1
+    assert len(told(http.post("/search", json=query))["passages"]) == 1
 
 
 def test_an_unreadable_document_gets_415_and_a_hint(http: FlaskClient) -> None:
     answer = http.post("/documents", json=document(b"\0\1\2" * 99, name="photo.jpg"))
     assert answer.status_code == 415
-    assert answer.json["error"]["hint"]
+    assert told(answer)["error"]["hint"]
 
 
 def test_it_says_that_it_finds_by_words_only_while_there_is_no_model(http: FlaskClient) -> None:
     http.post("/documents", json=document())
-    info = http.get("/info").json
+    info = told(http.get("/info"))
     assert (info["ready"], info["embedding"], info["pending"]) == (True, False, 1)
     assert "words only" in info["state"]
 
