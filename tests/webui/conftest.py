@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -34,7 +34,11 @@ class Household:
         nowhere = {
             f"NISSE_{name}_URL": f"http://127.0.0.1:{free_port()}" for name in ("BRAIN", "RECALL", "UPDATES")
         }
-        here = {"NISSE_CONVERSATION_URL": f"http://127.0.0.1:{self._conversation}", "NISSE_HOME": str(home)}
+        here = {
+            "NISSE_CONVERSATION_URL": f"http://127.0.0.1:{self._conversation}",
+            "NISSE_HOME": str(home),
+            "NISSE_RECALL_MAX_DOCUMENT": "1",
+        }
         self.settings = ground.load({**os.environ, **nowhere, **here})
         self._running = contextlib.ExitStack()
 
@@ -77,17 +81,17 @@ class Browser:
         assert found, f"{path} has no token"
         return found[1]
 
-    def post(self, path: str, form: dict[str, object], *, page: str) -> TestResponse:
+    def post(self, path: str, form: Mapping[str, object], *, page: str) -> TestResponse:
         """Sends a form of the page."""
         return self.client.post(
             path,
-            data=form | {"csrf": self.token(page)},
+            data={**form, "csrf": self.token(page)},
             base_url=self.base,
             headers={"Origin": self.base},
             environ_base={"REMOTE_ADDR": self.address},
         )
 
-    def post_json(self, path: str, body: dict[str, object]) -> TestResponse:
+    def post_json(self, path: str, body: Mapping[str, object]) -> TestResponse:
         return self.client.post(
             path,
             json=body,

@@ -109,7 +109,7 @@ def test_a_lost_tab_goes_on_where_it_was(household: Household) -> None:
 
 def test_typing_the_code_and_claiming_each_give_a_new_session(household: Household) -> None:
     browser = Browser(household.app)
-    seen = []
+    seen: list[str] = []
     for step in (browser.get, None, None):
         if step:
             step("/setup")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -36,7 +37,7 @@ def begin() -> ResponseReturnValue:
         step = portal().sessions.step()
         return redirect(f"/setup/{step}" if step and visitor().is_owner else "/", 303)
     if portal().house.has_owner() is None:
-        return render_template("wizard_waking.html")
+        return _page("wizard_waking.html")
     return _owner_page() if visitor().holds_code else _code_page()
 
 
@@ -114,7 +115,7 @@ def done() -> ResponseReturnValue:
     owner_only()
     portal().sessions.go_on_at("")
     settings = portal().settings
-    return render_template(
+    return _page(
         "wizard_done.html",
         web=web_address(settings),
         mail=mail_form.address(settings.home),
@@ -124,16 +125,21 @@ def done() -> ResponseReturnValue:
 
 
 def _code_page(problem: str = "", status: int = 200) -> ResponseReturnValue:
-    return render_template("wizard_code.html", problem=problem), status
+    return _page("wizard_code.html", problem=problem), status
 
 
 def _owner_page(problem: str = "", status: int = 200) -> ResponseReturnValue:
     kept = {key: request.form.get(key, "") for key in ("name", "address")}
-    return render_template("wizard_owner.html", problem=problem, kept=kept), status
+    return _page("wizard_owner.html", problem=problem, kept=kept), status
 
 
 def _mail_page(fields: list[mail_form.Field]) -> str:
-    return render_template("wizard_mail.html", fields=fields)
+    return _page("wizard_mail.html", fields=fields)
+
+
+def _page(template: str, **content: Any) -> str:
+    """A step's page: without the menu, one goes on or one waits."""
+    return render_template(template, navigation=[], **content)
 
 
 def _unix_user() -> str:

@@ -52,16 +52,20 @@ function show(exchange) {
   else follow(exchange.id, answer);
 }
 
+const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
+
 async function begin() {
-  try {
-    const { exchanges } = await ask("/chat/history");
-    say("");
-    document.getElementById("empty").hidden = exchanges.length > 0;
-    exchanges.forEach(show);
-    toEnd();
-  } catch (problem) {
-    say(problem.message);
-    setTimeout(begin, 4000);
+  for (;;) {
+    try {
+      const { exchanges } = await ask("/chat/history");
+      say("");
+      document.getElementById("empty").hidden = exchanges.length > 0;
+      exchanges.forEach(show);
+      return toEnd();
+    } catch (problem) {
+      say(problem.message);
+      await pause(3000);
+    }
   }
 }
 
@@ -83,7 +87,7 @@ async function send(text) {
     } catch (problem) {
       if (patience < 5) {  // the same name again: what did arrive is not asked twice
         answer.thinks("The house does not answer yet; I try again");
-        await new Promise((resolve) => { setTimeout(resolve, 1500); });
+        await pause(1500);
         continue;
       }
       slip.remove();
@@ -94,8 +98,12 @@ async function send(text) {
   }
 }
 
-form.addEventListener("submit", (event) => {
+// What was said before comes first, also when somebody is quicker than the house.
+const ready = begin();
+
+form.addEventListener("submit", async (event) => {
   event.preventDefault();
+  await ready;
   const text = field.value.trim();
   if (!text) return;
   say("");
@@ -122,5 +130,3 @@ document.getElementById("fresh").addEventListener("click", () => {
   field.focus();
   toEnd();
 });
-
-begin();
