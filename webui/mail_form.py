@@ -84,11 +84,8 @@ def filled(home: Path, form: Mapping[str, str]) -> Filled:
 
 def address(home: Path) -> str:
     """The address to which the household writes; empty while there is no account."""
-    values, table = _in_force(home), ground.table()
-    for key in ("mail.address", "mail.user", "mail.username"):
-        if key in table and "@" in (known := _value(values, table[key])):
-            return known
-    return ""
+    known = "mail.address" in ground.table()  # a box without the mail channel has no such setting
+    return _in_force(home).text("mail.address") if known else ""
 
 
 def tried(home: Path, changes: Mapping[str, str | int | bool]) -> dict[str, Any]:
