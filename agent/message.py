@@ -18,6 +18,7 @@ from typing import Any, Self
 from agent.errors import RequestError
 
 VERSION = 1
+SOURCES_HEADING = "From what the house knows:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +130,11 @@ class Reply(_Noun):
     state: str = "answered"  # answered, sending, sent or failed
     created_at: float = 0.0  # seconds since 1970
     version: int = VERSION
+
+    @property
+    def answer(self) -> str:
+        """The text without the list of sources below it, for whoever shows `sources` in another way."""
+        return self.text.partition(f"\n\n{SOURCES_HEADING}\n")[0].strip()
 
 
 def _plain(value: Any) -> Any:

@@ -13,6 +13,8 @@ from live.postoffice import PostOffice
 from live.running import House, until
 from reportlab.pdfgen import canvas
 
+from agent.message import SOURCES_HEADING
+
 pytestmark = [pytest.mark.servers, pytest.mark.models, pytest.mark.root, pytest.mark.timeout(600)]
 
 BOX = "nisse@nisse.test"
@@ -101,7 +103,7 @@ def test_a_document_taught_by_mail_answers_a_question_by_mail(office: PostOffice
     assert reply["Subject"] == "Re: The boat"
     assert reply["Auto-Submitted"] == "auto-replied"
     text = " ".join(body(reply).split())
-    answer, _, sources = text.partition("From what the house knows:")
+    answer, _, sources = text.partition(SOURCES_HEADING)
     assert "behind the blue door" in answer
     assert "summer-house.pdf, page 2" in sources
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-_FOOTER = (
-    "\n\nFrom what the house knows:\n"  # conversation puts the sources below the text; here they are cards
-)
+from agent.message import Reply
+
 _LONGEST_EXCERPT = 240  # characters
 
 
@@ -33,7 +32,7 @@ def _reply(reply: dict[str, Any]) -> dict[str, Any]:
     text = str(reply["text"])
     return {
         "id": reply["id"],
-        "text": text.partition(_FOOTER)[0] if sources else text,
+        "text": Reply.from_json(reply).answer if sources else text,
         "sources": sources,
         "at": reply.get("created_at", 0),
     }

@@ -28,6 +28,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--password", action="store_true", help="with --add: ask for a password, to log in at the portal"
     )
+    parser.add_argument(
+        "--new-password", metavar="ID", help="give somebody a new password, which is asked for"
+    )
     parser.add_argument("--remove", metavar="ID", help="remove somebody")
 
 
@@ -42,6 +45,10 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
         if given.password:
             body["password"] = getpass.getpass("Password: ")
         conversation.post("/people", body)
+    if given.new_password:
+        conversation.post(
+            f"/people/{given.new_password}/password", {"password": getpass.getpass("New password: ")}
+        )
     if given.remove:
         conversation.delete(f"/people/{given.remove}")
     for row in conversation.get("/people")["people"]:

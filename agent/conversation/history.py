@@ -35,7 +35,7 @@ class History:
         return [
             Exchange(
                 question=Message.from_json(json.loads(row["question"])).text,
-                answer=_bare(Reply.from_json(json.loads(row["answer"]))),
+                answer=Reply.from_json(json.loads(row["answer"])).answer,
             )
             for row in reversed(rows)
         ]
@@ -54,7 +54,7 @@ class History:
     def as_memory(self, question: Message, reply: Reply) -> str:
         """An exchange as one text, for recall to remember."""
         asked = question.text.strip() or question.subject
-        return f"Asked: {asked}\nAnswered: {_bare(reply)}"
+        return f"Asked: {asked}\nAnswered: {reply.answer}"
 
 
 def _exchange(row: dict[str, Any]) -> dict[str, Any]:
@@ -73,8 +73,3 @@ def _exchange(row: dict[str, Any]) -> dict[str, Any]:
         "reason": row["reason"],
     }
     return {"message": shown, "reply": reply}
-
-
-def _bare(reply: Reply) -> str:
-    """The answer without the remarks and sources below it, which the brain need not read again."""
-    return reply.text.partition("\n\nFrom what the house knows:\n")[0].strip()

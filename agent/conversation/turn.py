@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.message import Message, Passage
+from agent.message import SOURCES_HEADING, Message, Passage
 
 SYSTEM = (
     "You are Nisse, the assistant of this household. You run on a small computer in the home. "
@@ -30,7 +30,7 @@ HISTORY_CHARACTERS = 1_600
 _KEEP = re.compile(r"(?:keep|\+\+)(?=$|[\s:,.!])[\s:,.!]*", re.IGNORECASE)
 _SEARCH = re.compile(r"search\s+(?=\S)", re.IGNORECASE)
 _WORD = re.compile(r"\w{3,}")
-_CITATION = re.compile(r"\[(\d{1,2})\]")
+_CITATION = re.compile(r" ?\[(\d{1,2})\]")
 _FEWEST_SHARED_WORDS = 2
 _EXCERPT_CHARACTERS = 140
 
@@ -117,7 +117,7 @@ def reply_text(answer: str, used: Sequence[Passage], *, wish_: Wish, remarks: Se
             f"[{number}] {place(passage)}: “{_excerpt(answer, passage)}”"
             for number, passage in enumerate(used, 1)
         ]
-        parts.append("From what the house knows:\n" + "\n".join(lines))
+        parts.append(f"{SOURCES_HEADING}\n" + "\n".join(lines))
     return "\n\n".join(parts)
 
 
