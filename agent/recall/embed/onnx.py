@@ -29,6 +29,7 @@ class Embedder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # the other cores belong to the brain
         options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = False  # it keeps what the longest batch took, and is no faster
         options.log_severity_level = _QUIET
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
