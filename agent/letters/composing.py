@@ -75,6 +75,15 @@ def message_id(reply: Reply, sender: str) -> str:
     return f"<{reply.outgoing_id}@{sender.rpartition('@')[2].strip('[]') or 'localhost'}>"
 
 
+def recipient(reply: Reply) -> str:
+    """The address to which a reply goes, as mail servers take it: its domain as DNS has it.
+
+    Raises:
+        RequestError: It is no single address.
+    """
+    return _address(reply.recipient).addr_spec
+
+
 def tag(sender: str) -> str:
     """What marks a mail as written by the box with this address."""
     return hashlib.sha256(sender.strip().lower().encode()).hexdigest()[:16]

@@ -1,0 +1,155 @@
+"""Replies on their way out: each exactly once, whatever fails and whenever the process dies.
+
+Owns: the steps from answered to sent, trying again, and giving up.
+Does not know: how a reply is carried; a `Carrier` does, and can say whether an earlier try arrived.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Protocol
+
+from agent import logs
+from agent.channels._house import House
+from agent.channels._patience import Patience
+from agent.errors import (
+    AuthenticationError,
+    ConflictError,
+    NisseError,
+    NotFoundError,
+    SettingsError,
+    StorageError,
+    UnavailableError,
+)
+from agent.message import Reply
+
+_log = logging.getLogger(__name__)
+
+WRONG_PASSWORDS = 3  # a server may lock an account on which a wrong password is tried for ever
+_LONGEST_WAIT_S = 60.0  # while conversation is away
+_LONGEST_RETRY_S = 3600.0
+_TRIED_FOR_S = 3 * 24 * 3600.0  # about as long as mail servers try
+_UNSURE_PAUSE_S = 2.0
+
+
+class Carrier(Protocol):
+    """Carries replies by one channel."""
+
+    def carry(self, reply: Reply) -> bool:
+        """Sends the reply.
+
+        Returns:
+            True if it went out for certain; False if the connection broke when it may have.
+
+        Raises:
+            UnavailableError, StorageError: It certainly did not go out; later it may.
+            AuthenticationError, SettingsError: It did not go out, and will not until the settings change.
+            RequestError: It never will.
+        """
+
+    def was_carried(self, reply: Reply) -> bool | None:
+        """Whether an earlier try of this reply went out; None while that cannot be said yet."""
+
+    def settle(self, reply: Reply) -> None:
+        """Does what is left to do about a reply that went out; called before it is reported."""
+
+
+class Outgoing:
+    """One channel's way out."""
+
+    def __init__(self, house: House, carrier: Carrier, *, retry: float) -> None:
+        """Puts the parts together.
+
+        Args:
+            house: Where the replies are fetched.
+            carrier: What carries them.
+            retry: Seconds until the second try; each further one takes twice as long.
+        """
+        self._house = house
+        self._carrier = carrier
+        self._retry = retry
+        self._carried: set[str] = set()  # went out, but conversation could not be told yet
+        self._tries: dict[str, int] = {}
+        self._wrong_passwords = 0
+
+    def run(self) -> None:
+        """Sends for ever; returns only when the far end keeps refusing the password."""
+        patience = Patience(_LONGEST_WAIT_S)
+        while self._wrong_passwords < WRONG_PASSWORDS:
+            try:
+                if not self.send_waiting():
+                    time.sleep(_UNSURE_PAUSE_S)
+                patience.reset()
+            except NisseError as away:
+                if patience.failures == 0:
+                    logs.event(_log, "replies.wait", level=logging.WARNING, why=away)
+                patience.wait()
+        logs.event(
+            _log,
+            "replies.stopped",
+            level=logging.ERROR,
+            why="the server refused the password three times",
+            hint="correct the settings; sending then goes on by itself",
+        )
+
+    def send_waiting(self) -> bool:
+        """Sends what waits now.
+
+        Returns:
+            False if some replies may or may not have gone out, so that looking again at once makes no sense.
+        """
+        unsure = [reply for reply in self._house.replies() if not self._see_off(reply)]
+        return not unsure
+
+    def _see_off(self, reply: Reply) -> bool:
+        earlier = reply.id in self._carried or (reply.state == "sending" and self._carrier.was_carried(reply))
+        if earlier is None:
+            return False
+        try:
+            if earlier:
+                self._settle(reply)
+                return True
+            self._house.sending(reply)
+        except (ConflictError, NotFoundError) as gone:
+            logs.event(_log, "reply.skipped", id=reply.id, why=gone.message)
+            return True
+        return self._carry(reply)
+
+    def _carry(self, reply: Reply) -> bool:
+        try:
+            certain = self._carrier.carry(reply)
+        except (UnavailableError, StorageError) as later:
+            self._put_off(reply, later)
+            return True
+        except (AuthenticationError, SettingsError) as stuck:
+            self._wrong_passwords += 1
+            self._put_off(reply, stuck)
+            return True
+        except NisseError as never:
+            logs.event(_log, "reply.failed", level=logging.WARNING, id=reply.id, why=never)
+            self._house.failed(reply, str(never))
+            return True
+        self._wrong_passwords = 0
+        if not certain:
+            logs.event(_log, "reply.unsure", level=logging.WARNING, id=reply.id)
+            return False
+        self._settle(reply)
+        return True
+
+    def _settle(self, reply: Reply) -> None:
+        self._carried.add(reply.id)
+        self._carrier.settle(reply)
+        self._house.sent(reply)
+        self._carried.discard(reply.id)
+        self._tries.pop(reply.id, None)
+        logs.event(_log, "reply.sent", id=reply.id, outgoing_id=reply.outgoing_id)
+
+    def _put_off(self, reply: Reply, why: NisseError) -> None:
+        if time.time() - reply.created_at > _TRIED_FOR_S:
+            self._house.failed(reply, f"{why} (tried for three days)")
+            return
+        tries = self._tries[reply.id] = self._tries.get(reply.id, 0) + 1
+        after = min(_LONGEST_RETRY_S, max(self._retry, why.retry_after or 0) * 2.0 ** min(tries - 1, 20))
+        logs.event(_log, "reply.put_off", level=logging.WARNING, id=reply.id, why=why, seconds=round(after))
+        self._house.retry(reply, str(why), after)

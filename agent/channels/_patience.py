@@ -1,0 +1,39 @@
+"""Waiting longer after each failure, and never all at once.
+
+Owns: how long.
+Does not know: what failed.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+
+_FIRST_S = 1.0
+
+
+class Patience:
+    """Counts failures in a row; each wait is about twice the one before."""
+
+    def __init__(self, longest: float) -> None:
+        """Starts without a failure.
+
+        Args:
+            longest: The longest wait, in seconds.
+        """
+        self._longest = longest
+        self.failures = 0
+
+    def next_wait(self) -> float:
+        """Counts one more failure; seconds to wait after it."""
+        self.failures += 1
+        wait = min(self._longest, _FIRST_S * 2.0 ** min(self.failures - 1, 20))
+        return wait * random.uniform(0.75, 1.25)  # noqa: S311 - spreads the load, guards nothing
+
+    def wait(self) -> None:
+        """Counts one more failure and sleeps."""
+        time.sleep(self.next_wait())
+
+    def reset(self) -> None:
+        """It works again."""
+        self.failures = 0

@@ -1,0 +1,139 @@
+"""What is said at the door: who may come in, for whom, and what becomes of the mail they bring.
+
+Owns: every answer of the SMTP dialogue beyond its syntax.
+Does not know: sockets or TLS. It never hands a mail on to anybody but the house.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from agent import logs
+from agent.channels._house import House
+from agent.errors import NisseError, RequestError, StorageError, TooLargeError, UnavailableError
+from agent.letters import reading
+from agent.message import Person
+
+_log = logging.getLogger(__name__)
+
+_MOST_RECIPIENTS = 2
+TAKEN = "250 2.0.0 The house has it"
+
+
+class Reception:
+    """aiosmtpd's handler: one for all connections."""
+
+    def __init__(
+        self, house: House, *, names: frozenset[str], domains: frozenset[str], address: str, login: bool
+    ) -> None:
+        """Puts the rules together.
+
+        Args:
+            house: Where mails are handed in.
+            names: The local parts by which the house is called, lower-case.
+            domains: The domains that mean this box, lower-case.
+            address: The house's mail address at its provider, lower-case; empty: none.
+            login: Whether everybody must log in, and writes as themselves only.
+        """
+        self._house = house
+        self._names = names
+        self._domains = domains
+        self._address = address
+        self._login = login
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd looks for this name
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        """Takes mail for the house only."""
+        if len(envelope.rcpt_tos) >= _MOST_RECIPIENTS:
+            return "452 4.5.3 One mail is for one house"
+        if not self._is_ours(address):
+            name = min(self._names)
+            return f"550 5.1.1 This door takes mail for {name}@localhost only and passes nothing on"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        """Hands the mail in; what it answers is true when it is said."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(None, self._take, session, envelope)
+        except TooLargeError:
+            return "552 5.3.4 This mail is larger than the house takes"
+        except RequestError as never:
+            logs.event(_log, "mail.rejected", level=logging.WARNING, why=never)
+            return "554 5.6.0 The house cannot take this mail"
+        except StorageError as full:
+            logs.event(_log, "mail.waits", level=logging.WARNING, why=full)
+            return "452 4.3.1 The disk of the house is full; try again later"
+        except UnavailableError as away:
+            logs.event(_log, "mail.waits", level=logging.WARNING, why=away)
+            return "451 4.3.0 The house is not awake yet; try again in a moment"
+
+    async def handle_exception(self, error: Exception) -> str:
+        """Whatever broke: the mail was not taken, and its sender shall keep it."""
+        _log.error("door.broke", exc_info=error)
+        return "451 4.3.0 Something went wrong inside; try again later"
+
+    def authenticate(
+        self, _server: SMTP, session: Session, _envelope: Envelope, _mechanism: str, given: Any
+    ) -> AuthResult:
+        """Who logs in (aiosmtpd's `authenticator`)."""
+        if not isinstance(given, LoginPassword):
+            return AuthResult(success=False, handled=False)
+        try:
+            person = self._house.verify(
+                given.login.decode("utf-8", "replace"), given.password.decode("utf-8", "replace")
+            )
+        except NisseError as away:
+            logs.event(_log, "login.waits", level=logging.WARNING, why=away)
+            return AuthResult(
+                success=False, handled=False, message="454 4.7.0 Not just now; try again in a moment"
+            )
+        if person is None:
+            logs.event(_log, "login.refused", level=logging.WARNING, peer=(session.peer or ("",))[0])
+        return AuthResult(success=person is not None, handled=person is not None, auth_data=person)
+
+    def _take(self, session: Session, envelope: Envelope) -> str:
+        content = envelope.content
+        mail = content if isinstance(content, bytes) else (content or "").encode("utf-8", "surrogateescape")
+        own = {address.lower() for address in envelope.rcpt_tos}
+        message = reading.read(
+            mail,
+            channel=self._house.channel,
+            own=own | ({self._address} if self._address else set()),
+            envelope_sender=envelope.mail_from,
+            envelope={"own": envelope.rcpt_tos[0]},
+        )
+        refusal = self._refusal(message.sender, session.auth_data if self._login else None)
+        if refusal:
+            logs.event(_log, "mail.refused", sender=message.sender[:200])
+            return refusal
+        state = self._house.hand_in(message)
+        logs.event(_log, "mail.handed_in", id=message.id, state=state)
+        return TAKEN
+
+    def _refusal(self, sender: str, person: Person | None) -> str:
+        if self._login:
+            theirs = {
+                address.lower() for kind, address in (person.addresses if person else ()) if kind == "mail"
+            }
+            return (
+                ""
+                if sender in theirs
+                else "550 5.7.1 You are logged in, but the address in From is not yours"
+            )
+        if self._house.known(reading.ADDRESS_KIND, sender):
+            return ""
+        return (
+            "550 5.7.1 The house does not know the address in From; its owner can add it at the page People"
+        )
+
+    def _is_ours(self, address: str) -> bool:
+        local, _, domain = address.strip().lower().rpartition("@")
+        if self._address and f"{local}@{domain}" == self._address:
+            return True
+        return local.partition("+")[0] in self._names and domain in self._domains

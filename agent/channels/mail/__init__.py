@@ -1,0 +1,178 @@
+"""The mail channel: the house has an address like anybody else, at any provider or at a server of its own.
+
+Reading order: `incoming` (what is new, handed in once), `sending` (each answer once, with a receipt), `imap`, `journal`. With no
+account set, the process stays up and does nothing; it is started afresh when the settings change.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from agent import logs
+from agent.channels._house import House
+from agent.channels._outgoing import Outgoing
+from agent.channels._process import run_until_told
+from agent.channels._submission import Server, Submission
+from agent.channels.mail.imap import Imap
+from agent.channels.mail.incoming import MEGABYTE, Incoming
+from agent.channels.mail.journal import Journal
+from agent.channels.mail.sending import Answers
+from agent.errors import SettingsError
+from agent.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+ADDRESS_KIND = "mail"
+
+SETTINGS: list[dict[str, Any]] = [
+    {
+        "key": "mail.address", "kind": "text", "default": "", "label": "Mail address of the house",
+        "help": "The address to which the household writes; empty: no mail account.",
+    },
+    {
+        "key": "mail.user", "kind": "text", "default": "", "label": "User name",
+        "help": "Login at the mail provider; empty: the address.",
+    },
+    {
+        "key": "mail.password", "kind": "secret", "default": "", "label": "Password",
+        "help": "Password of the mail account; many providers give out an app password for this.",
+    },
+    {
+        "key": "mail.imap_host", "kind": "text", "default": "", "label": "Server for receiving (IMAP)",
+        "help": "Name of the IMAP server, such as imap.example.org.",
+    },
+    {
+        "key": "mail.imap_port", "kind": "number", "default": 993, "minimum": 1, "maximum": 65535,
+        "label": "Port for receiving", "help": "Port of the IMAP server; 993 with tls, 143 with starttls.",
+    },
+    {
+        "key": "mail.imap_security", "kind": "text", "default": "tls", "choices": ["tls", "starttls"],
+        "label": "Encryption for receiving", "help": "How the connection to the IMAP server is encrypted.",
+    },
+    {
+        "key": "mail.smtp_host", "kind": "text", "default": "", "label": "Server for sending (SMTP)",
+        "help": "Name of the SMTP server, such as smtp.example.org.",
+    },
+    {
+        "key": "mail.smtp_port", "kind": "number", "default": 465, "minimum": 1, "maximum": 65535,
+        "label": "Port for sending", "help": "Port of the SMTP server; 465 with tls, 587 with starttls.",
+    },
+    {
+        "key": "mail.smtp_security", "kind": "text", "default": "tls", "choices": ["tls", "starttls"],
+        "label": "Encryption for sending", "help": "How the connection to the SMTP server is encrypted.",
+    },
+    {
+        "key": "mail.folder", "kind": "text", "default": "INBOX",
+        "help": "The folder that is read.",
+    },
+    {
+        "key": "mail.ca_file", "kind": "text", "default": "",
+        "help": "Certificate file of a private server's own authority; empty for public servers.",
+    },
+    {
+        "key": "mail.poll", "kind": "number", "default": 60, "minimum": 1, "maximum": 3600, "unit": "seconds",
+        "help": "How often the folder is looked at even if the server announces nothing.",
+    },
+    {
+        "key": "mail.grace", "kind": "number", "default": 60, "minimum": 1, "maximum": 3600, "unit": "seconds",
+        "help": "How long, after a crash, the receipt of an answer is waited for before the answer is sent again.",
+    },
+    {
+        "key": "mail.retry", "kind": "number", "default": 60, "minimum": 1, "maximum": 3600, "unit": "seconds",
+        "help": "How long after a server's 'not now' an answer is sent again; each further try waits twice as long.",
+    },
+]  # fmt: skip
+
+
+class Channel:
+    """Carries mail both ways, for one account."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Keeps the settings; nothing is opened yet."""
+        self._settings = settings
+
+    def run(self) -> None:
+        """Receives and sends until SIGTERM; without an account it waits for one."""
+        missing = missing_settings(self._settings)
+        if missing:
+            is_fresh = not self._settings.text("mail.address")
+            why = "there is no mail account" if is_fresh else f"{', '.join(missing)} is missing"
+            logs.event(_log, "mail.idle", why=why)
+            run_until_told()
+        else:
+            run_until_told(*self._loops())
+
+    def _loops(self) -> list[Any]:
+        settings = self._settings
+        address, folder = settings.text("mail.address").strip(), settings.text("mail.folder")
+        imap, smtp = imap_server(settings), smtp_server(settings)
+        house = House(settings, "mail")
+        journal = Journal(settings.home, f"{imap.user}@{imap.host}:{imap.port}")
+        incoming = Incoming(
+            house,
+            journal,
+            imap,
+            address=address,
+            folder=folder,
+            poll=settings.number("mail.poll"),
+            largest=settings.number("conversation.max_message") * MEGABYTE,
+        )
+        answers = Answers(
+            journal,
+            incoming,
+            smtp=smtp,
+            imap=imap,
+            address=address,
+            name=settings.text("house.name"),
+            folder=folder,
+            grace=settings.number("mail.grace"),
+        )
+        outgoing = Outgoing(house, answers, retry=settings.number("mail.retry"))
+        return [incoming.run, outgoing.run]
+
+
+def check(settings: Settings) -> str:
+    """Logs in for receiving and for sending.
+
+    Raises:
+        SettingsError: Something is missing.
+        AuthenticationError: A server refuses user or password.
+        UnreachableError: A server does not answer, or does not prove who it is.
+    """
+    missing = missing_settings(settings)
+    if missing:
+        raise SettingsError(f"Still missing: {', '.join(missing)}.", hint="Fill it in and try again.")
+    with Imap(imap_server(settings)) as box:
+        count = box.open(settings.text("mail.folder")).count
+    Submission(smtp_server(settings)).check()
+    address = settings.text("mail.address")
+    return f"It works: {address} can receive and send. {count} mails lie there already; those are left alone."
+
+
+def missing_settings(settings: Settings) -> list[str]:
+    """What must still be set before there is an account."""
+    needed = ("mail.address", "mail.imap_host", "mail.smtp_host")
+    missing = [key for key in needed if not settings.text(key).strip()]
+    return missing if settings.secret("mail.password") else [*missing, "mail.password"]
+
+
+def imap_server(settings: Settings) -> Server:
+    """The server for receiving, as the settings have it."""
+    return _server(settings, "imap")
+
+
+def smtp_server(settings: Settings) -> Server:
+    """The server for sending, as the settings have it."""
+    return _server(settings, "smtp")
+
+
+def _server(settings: Settings, kind: str) -> Server:
+    return Server(
+        host=settings.text(f"mail.{kind}_host").strip(),
+        port=settings.number(f"mail.{kind}_port"),
+        security=settings.text(f"mail.{kind}_security"),
+        user=settings.text("mail.user").strip() or settings.text("mail.address").strip(),
+        password=settings.secret("mail.password"),
+        ca_file=settings.text("mail.ca_file").strip(),
+    )

@@ -1,0 +1,252 @@
+"""A mailbox on a server, by IMAP: only what the channel needs of it.
+
+Owns: the connection, uids, IDLE, and the server's refusals as the house's errors.
+Does not know: what a mail means, or which ones are new to the house.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import imaplib
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+import imapclient
+from imapclient import IMAPClient
+from imapclient.exceptions import CapabilityError, LoginError
+
+from agent.channels._submission import Server
+from agent.errors import AuthenticationError, SettingsError, UnavailableError, UnreachableError
+
+_TIMEOUT_S = 60.0
+_LOOK_UP_S = 5.0  # between two looks at whether somebody else has work for this connection
+_NOT_NOW = ("UNAVAILABLE", "INUSE", "LIMIT", "CONTACTADMIN", "try again", "temporar")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A folder as it was when it was opened."""
+
+    validity: int
+    next_uid: int
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known of a mail before it is fetched."""
+
+    size: int  # bytes
+    arrived_at: float  # seconds since 1970, by the server's clock
+    head: bytes
+
+
+class Imap:
+    """One logged-in connection."""
+
+    def __init__(self, server: Server) -> None:
+        """Connects and logs in.
+
+        Raises:
+            AuthenticationError: The server refuses user or password.
+            UnreachableError: It does not answer, or does not prove who it is.
+        """
+        self._folder = ""
+        with _errors(server):
+            encrypted = server.security == "tls"
+            self._client = IMAPClient(
+                server.host,
+                port=server.port,
+                ssl=encrypted,
+                ssl_context=server.tls() if encrypted else None,
+                timeout=_TIMEOUT_S,
+            )
+            try:
+                if not encrypted:
+                    self._client.starttls(server.tls())
+                self._client.login(server.user, server.password.reveal())
+            except BaseException:
+                self._client.shutdown()
+                raise
+        self._client.normalise_times = False
+        self._server = server
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(OSError, imaplib.IMAP4.error):
+            self._client.logout()
+
+    def open(self, folder: str) -> Opened:
+        """Opens a folder; nothing in it changes by that.
+
+        Raises:
+            SettingsError: There is no such folder.
+        """
+        with _errors(self._server):
+            try:
+                found = self._client.select_folder(folder)
+            except imaplib.IMAP4.abort:
+                raise
+            except imaplib.IMAP4.error as missing:
+                raise SettingsError(
+                    f"The mailbox has no folder {folder!r}.", hint="The usual one is INBOX."
+                ) from missing
+        self._folder = folder
+        return Opened(
+            validity=int(found[b"UIDVALIDITY"]),
+            next_uid=int(found.get(b"UIDNEXT", 1)),
+            count=int(found[b"EXISTS"]),
+        )
+
+    def newer(self, uid: int, since: float) -> list[int]:
+        """The uids above this one, ascending.
+
+        Args:
+            uid: The last one that is not asked for.
+            since: Leaves out mails of days before this moment (seconds since 1970); 0: none.
+        """
+        criteria: list[Any] = ["UID", f"{uid + 1}:*"]
+        if since:
+            criteria += ["SINCE", datetime.fromtimestamp(since - 86_400, UTC).date()]
+        with _errors(self._server):
+            found = self._client.search(criteria)
+        return sorted(
+            int(one) for one in found if int(one) > uid
+        )  # `n:*` names the last mail even if it is older
+
+    def facts(self, uid: int) -> Facts | None:
+        """Size, time and headers of a mail; None if it is gone."""
+        found = self._fetch(uid, "RFC822.SIZE", "INTERNALDATE", "BODY.PEEK[HEADER]")
+        if not found:
+            return None
+        arrived = found.get(b"INTERNALDATE")
+        return Facts(
+            size=int(found[b"RFC822.SIZE"]),
+            arrived_at=arrived.timestamp() if isinstance(arrived, datetime) else time.time(),
+            head=bytes(found[b"BODY[HEADER]"] or b""),
+        )
+
+    def content(self, uid: int, first: int = 0) -> bytes | None:
+        """The mail as it is on the server, which is not told that it was read; None if it is gone.
+
+        Args:
+            uid: Which mail.
+            first: Fetches only so many bytes from its beginning; 0: all.
+        """
+        found = self._fetch(uid, f"BODY.PEEK[]<0.{first}>" if first else "BODY.PEEK[]")
+        return bytes(found[b"BODY[]<0>" if first else b"BODY[]"] or b"") if found else None
+
+    def holds(self, folder: str, message_id: str) -> list[int]:
+        """The uids of the mails with this Message-ID in a folder, which is open afterwards; none where there is no such folder."""
+        with _errors(self._server):
+            if not self._client.folder_exists(folder):
+                return []
+            self._client.select_folder(folder)
+            self._folder = folder
+            return [int(uid) for uid in self._client.search(["HEADER", "Message-ID", message_id])]
+
+    def sent_folder(self) -> str:
+        """The folder for sent mails."""
+        with _errors(self._server):
+            return str(self._client.find_special_folder(imapclient.SENT) or "Sent")
+
+    def put_away(self, uid: int, message_id: str, target: str) -> None:
+        """Moves a mail to another folder, or removes it where that folder has this Message-ID already.
+
+        Args:
+            uid: Which mail of the open folder.
+            message_id: Its Message-ID.
+            target: The other folder, which is made if it is not there.
+        """
+        source = self._folder
+        already = self.holds(target, message_id) if message_id else []
+        with _errors(self._server):
+            if not self._client.folder_exists(target):
+                self._client.create_folder(target)
+            self._client.select_folder(source)
+            self._folder = source
+            self._client.add_flags([uid], [imapclient.SEEN])
+            if not already and self._client.has_capability("MOVE"):
+                self._client.move([uid], target)
+                return
+            if not already:
+                self._client.copy([uid], target)
+            self._client.add_flags([uid], [imapclient.DELETED])
+            if self._client.has_capability("UIDPLUS"):
+                self._client.uid_expunge([uid])
+
+    def mark_answered(self, uids: list[int]) -> None:
+        """Marks mails of the open folder as answered."""
+        with _errors(self._server):
+            self._client.add_flags(uids, [imapclient.ANSWERED])
+
+    def wait(self, seconds: float, wake: threading.Event) -> None:
+        """Waits for news: until the server tells of some, somebody sets `wake`, or the time is up.
+
+        Args:
+            seconds: The longest wait.
+            wake: Ends the wait early; it is cleared.
+        """
+        until = time.monotonic() + seconds
+        with _errors(self._server):
+            if self._client.has_capability("IDLE"):
+                self._idle(until, wake)
+            else:
+                wake.wait(seconds)
+                self._client.noop()
+        wake.clear()
+
+    def _idle(self, until: float, wake: threading.Event) -> None:
+        self._client.idle()
+        try:
+            news: list[Any] = []
+            while not news and not wake.is_set() and (left := until - time.monotonic()) > 0:
+                news = [
+                    one
+                    for one in self._client.idle_check(timeout=min(left, _LOOK_UP_S))
+                    if one[:1] != (b"OK",)
+                ]
+        finally:
+            self._client.idle_done()
+
+    def _fetch(self, uid: int, *items: str) -> dict[bytes, Any]:
+        with _errors(self._server):
+            found: dict[int, dict[bytes, Any]] = self._client.fetch([uid], list(items))
+        return found.get(uid, {})
+
+
+@contextlib.contextmanager
+def _errors(server: Server) -> Iterator[None]:
+    try:
+        yield
+    except LoginError as refused:
+        if any(word.lower() in str(refused).lower() for word in _NOT_NOW):
+            raise UnavailableError(f"{server.host} cannot check the password just now.") from refused
+        raise AuthenticationError(
+            f"{server.host} refuses the user name or the password (receiving).",
+            hint="Some providers want an app password instead of the usual one.",
+        ) from refused
+    except ssl.SSLCertVerificationError as unproven:
+        raise UnreachableError(
+            f"{server.host} does not prove who it is: {unproven.verify_message}.",
+            hint="Look at the server's name; a private server needs its authority's certificate file.",
+        ) from unproven
+    except CapabilityError as plain:
+        raise SettingsError(
+            f"{server.host} offers no encryption on port {server.port}.", hint="Usual is port 993 with tls."
+        ) from plain
+    except (OSError, imaplib.IMAP4.error) as away:
+        raise UnreachableError(
+            f"{server.host} does not answer on port {server.port}.",
+            hint="Look at the server's name, its port and its kind of encryption.",
+        ) from away
