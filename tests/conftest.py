@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from live.postoffice import PostOffice
+    from tests.live.postoffice import PostOffice
 
 _CHECKOUT = Path(__file__).parent.parent
 MODELS_FOLDER = Path(os.environ.get("NISSE_MODELS_FOLDER_FOR_TESTS") or _CHECKOUT / "build" / "models")
@@ -69,7 +69,7 @@ def models() -> Path:
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostOffice]:
     """A real post office of this module's own."""
-    from live.postoffice import PostOffice
+    from tests.live.postoffice import PostOffice
 
     with PostOffice(tmp_path_factory.mktemp("office")) as office:
         yield office

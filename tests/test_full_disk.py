@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live.postoffice import PostOffice
-from live.running import Running, until
-from test_journey import ANNA, letter, mail_settings, replies_to
+
+from tests.live.postoffice import PostOffice
+from tests.live.running import Running, until
+from tests.test_journey import ANNA, letter, mail_settings, replies_to
 
 pytestmark = [pytest.mark.servers, pytest.mark.root, pytest.mark.timeout(300)]
 

@@ -8,12 +8,12 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from conftest import CHAT_MODEL
-from live.postoffice import PostOffice
-from live.running import House, until
 from reportlab.pdfgen import canvas
 
 from agent.message import SOURCES_HEADING
+from tests.conftest import CHAT_MODEL
+from tests.live.postoffice import PostOffice
+from tests.live.running import House, until
 
 pytestmark = [pytest.mark.servers, pytest.mark.models, pytest.mark.root, pytest.mark.timeout(600)]
 
@@ -84,15 +84,11 @@ def test_a_document_taught_by_mail_answers_a_question_by_mail(office: PostOffice
     kept = until(lambda: replies_to(office, ANNA, "<teach@nisse.test>"), 60, "the word that it was kept")
     assert "summer-house.pdf: kept" in body(kept[0])
 
-    question = letter(
-        "Where does the key of the boat shed hang?", subject="The boat", message_id="<ask@nisse.test>"
-    )
+    question = letter("What is the code of the alarm?", subject="The alarm", message_id="<ask@nisse.test>")
     question["References"] = "<earlier@nisse.test>"
     office.send(question, ANNA, BOX)
     office.send(
-        letter(
-            "Where does the key of the boat shed hang?", subject="Hi", message_id="<x@x>", sender=STRANGER
-        ),
+        letter("What is the code of the alarm?", subject="Hi", message_id="<x@x>", sender=STRANGER),
         STRANGER,
         BOX,
     )
@@ -100,11 +96,11 @@ def test_a_document_taught_by_mail_answers_a_question_by_mail(office: PostOffice
 
     reply = answers[0]
     assert reply["References"].split() == ["<earlier@nisse.test>", "<ask@nisse.test>"]
-    assert reply["Subject"] == "Re: The boat"
+    assert reply["Subject"] == "Re: The alarm"
     assert reply["Auto-Submitted"] == "auto-replied"
     text = " ".join(body(reply).split())
     answer, _, sources = text.partition(SOURCES_HEADING)
-    assert "behind the blue door" in answer
+    assert "4711" in answer
     assert "summer-house.pdf, page 2" in sources
 
     until(lambda: house.client("conversation").get("/info")["refused"] == 1, 60, "the stranger's refusal")

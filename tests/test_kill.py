@@ -11,9 +11,10 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from live.postoffice import PostOffice
-from live.running import House, until
-from test_journey import ANNA, BOX, letter, mail_settings
+
+from tests.live.postoffice import PostOffice
+from tests.live.running import House, until
+from tests.test_journey import ANNA, BOX, letter, mail_settings
 
 pytestmark = [pytest.mark.servers, pytest.mark.models, pytest.mark.root, pytest.mark.timeout(900)]
 

@@ -8,7 +8,8 @@ import sys
 from importlib.metadata import packages_distributions
 
 import pytest
-from source_tree import CHECKOUT, PACKAGES, Module, modules
+
+from tests.source_tree import CHECKOUT, PACKAGES, Module, modules
 
 GROUND = {
     "claim",

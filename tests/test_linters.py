@@ -8,7 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from source_tree import CHECKOUT
+
+from tests.source_tree import CHECKOUT
 
 
 def run(*command: str) -> None:

@@ -52,6 +52,7 @@ class Room:
     outbox: Outbox
     history: History
     streams: Streams
+    thinking: Thinking
     worker: Worker
 
 
@@ -83,6 +84,7 @@ def furnish(settings: Settings) -> Room:
         outbox=outbox,
         history=history,
         streams=streams,
+        thinking=thinking,
         worker=worker,
     )
 
@@ -226,6 +228,8 @@ def _people(room: Room) -> Blueprint:
 
     @routes.delete("/people/<person_id>")
     def remove(person_id: str) -> ResponseReturnValue:
+        if person_id in {person.id for person in room.people.everybody()}:
+            room.thinking.forget(person_id)  # first: a person who is gone could not be asked about again
         room.people.remove(person_id)
         return {}
 

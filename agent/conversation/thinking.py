@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from agent import logs
 from agent.errors import NisseError, UnavailableError, UnreachableError
@@ -105,6 +106,14 @@ class Thinking:
             UnavailableError: Recall is away; later it will work.
         """
         self._recall.post("/memories", {"person": person, "text": text, "message_id": message_id, "at": at})
+
+    def forget(self, person: str) -> None:
+        """Has recall forget everything that a person said.
+
+        Raises:
+            UnavailableError: Recall is away; later it will work.
+        """
+        self._recall.delete(f"/memories?person={quote(person)}")
 
     def states(self) -> list[str]:
         """How the brain and recall are, a sentence each."""

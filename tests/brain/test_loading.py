@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import CHAT_MODEL
-from live.running import until
 
 from agent.brain.loading import Loader, Wish
 from agent.errors import ModelError
 from agent.models import catalogue
 from agent.models.catalogue import Catalogue, Model
 from agent.models.shelf import Shelf
+from tests.conftest import CHAT_MODEL
+from tests.live.running import until
 
 pytestmark = pytest.mark.models
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import CHAT_MODEL
-from live.running import Running, until
 
 from agent.errors import NotFoundError, RequestError, UnavailableError
 from agent.wire.call import Client
+from tests.conftest import CHAT_MODEL
+from tests.live.running import Running, until
 
 pytestmark = pytest.mark.models
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import httpx
 import pytest
-from fakes.brain import Brain
-from live.running import Running, until
 
 from agent.errors import ForbiddenError, RequestError, TooLargeError
 from agent.message import Attachment, Message
+from tests.fakes.brain import Brain
+from tests.live.running import Running, until
 
 
 def echo(messages: list[dict[str, str]]) -> Iterator[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from live.running import CHECKOUT, House, Running, until
 
 from agent import processes
 from agent.errors import NotFoundError, UnreachableError
+from tests.live.running import CHECKOUT, House, Running, until
 
 PROGRAMS = {path.stem for path in (CHECKOUT / "rootfs/etc/supervisor/conf.d").glob("*.conf")}
 

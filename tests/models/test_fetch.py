@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from models.conftest import CUT, SIZE, Published
+from tests.models.conftest import CUT, SIZE, Published
 
 from agent.errors import ModelError, NotFoundError, StorageError, UnreachableError
 from agent.models.catalogue import Wheel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from models.conftest import Published
+from tests.models.conftest import Published
 
 from agent.errors import ModelError
 from agent.models.shelf import Shelf

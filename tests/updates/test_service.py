@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CHAT_MODEL, EMBEDDER
-from fakes.file_server import FileServer
-from live.running import Running, until
 
 from agent.errors import NotFoundError
 from agent.models.catalogue import File, Model, Source
 from agent.models.fetch import Progress, fetch
 from agent.models.shelf import Shelf
 from provisioning.updates.fetching import Fetcher
+from tests.conftest import CHAT_MODEL, EMBEDDER
+from tests.fakes.file_server import FileServer
+from tests.live.running import Running, until
 
 DATA = b"owl" * 50_000
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from fakes.brain import Brain
-from fakes.house import Far
-from live.running import Running, until
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.fakes.brain import Brain
+from tests.fakes.house import Far
+from tests.live.running import Running, until
 from webui.place import listening_place
 
 CHROMIUM = "/usr/bin/chromium"

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from fakes.house import Served
 from flask import Flask
 from flask.testing import FlaskClient
-from live.running import free_port
 from werkzeug.test import TestResponse
 
 from agent import claim
 from agent import settings as ground
 from agent.conversation import service as conversation
+from tests.fakes.house import Served
+from tests.live.running import free_port
 from webui import create_app
 from webui.portal import portal
 

@@ -14,7 +14,7 @@ import subprocess
 from pathlib import Path
 from typing import Self
 
-from live.running import until
+from tests.live.running import until
 
 _AVAHI = """
 [server]

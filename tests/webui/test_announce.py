@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from live.running import CHECKOUT, until
 
+from tests.live.running import CHECKOUT, until
 from webui.announce import Announcement, announcing, box_id
 
 from .network import Cable, Machine

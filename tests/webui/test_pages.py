@@ -10,11 +10,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from live.running import Running, free_port
 
 from agent import settings as ground
 from agent.message import Message
 from agent.settings import Settings
+from tests.live.running import Running, free_port
 from webui import create_app, letters, mail_form
 from webui.portal import portal
 
