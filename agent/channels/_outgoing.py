@@ -108,6 +108,7 @@ class Outgoing:
             return False
         try:
             if earlier:
+                logs.event(_log, "reply.found", id=reply.id, outgoing_id=reply.outgoing_id)
                 self._settle(reply)
                 return True
             self._house.sending(reply)

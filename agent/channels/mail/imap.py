@@ -17,8 +17,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-import imapclient
-from imapclient import IMAPClient
+from imapclient import ANSWERED, DELETED, SEEN, IMAPClient
 from imapclient.exceptions import CapabilityError, LoginError
 
 from agent.channels._submission import Server
@@ -26,6 +25,7 @@ from agent.errors import AuthenticationError, SettingsError, UnavailableError, U
 
 _TIMEOUT_S = 60.0
 _LOOK_UP_S = 5.0  # between two looks at whether somebody else has work for this connection
+_SENT = b"\\Sent"
 _NOT_NOW = ("UNAVAILABLE", "INUSE", "LIMIT", "CONTACTADMIN", "try again", "temporar")
 
 
@@ -158,7 +158,7 @@ class Imap:
     def sent_folder(self) -> str:
         """The folder for sent mails."""
         with _errors(self._server):
-            return str(self._client.find_special_folder(imapclient.SENT) or "Sent")
+            return str(self._client.find_special_folder(_SENT) or "Sent")
 
     def put_away(self, uid: int, message_id: str, target: str) -> None:
         """Moves a mail to another folder, or removes it where that folder has this Message-ID already.
@@ -175,20 +175,20 @@ class Imap:
                 self._client.create_folder(target)
             self._client.select_folder(source)
             self._folder = source
-            self._client.add_flags([uid], [imapclient.SEEN])
+            self._client.add_flags([uid], [SEEN])
             if not already and self._client.has_capability("MOVE"):
                 self._client.move([uid], target)
                 return
             if not already:
                 self._client.copy([uid], target)
-            self._client.add_flags([uid], [imapclient.DELETED])
+            self._client.add_flags([uid], [DELETED])
             if self._client.has_capability("UIDPLUS"):
                 self._client.uid_expunge([uid])
 
     def mark_answered(self, uids: list[int]) -> None:
         """Marks mails of the open folder as answered."""
         with _errors(self._server):
-            self._client.add_flags(uids, [imapclient.ANSWERED])
+            self._client.add_flags(uids, [ANSWERED])
 
     def wait(self, seconds: float, wake: threading.Event) -> None:
         """Waits for news: until the server tells of some, somebody sets `wake`, or the time is up.

@@ -71,7 +71,9 @@ class Incoming:
         self._folder = folder
         self._poll = min(poll, _LONGEST_IDLE_S)
         self._largest = largest
-        self._tries: dict[int, int] = {}
+        # How often something broke on the way of a mail; both hold the one at hand only.
+        self._fetches: dict[int, int] = {}
+        self._rejections: dict[int, int] = {}
 
     def run(self) -> None:
         """Receives for ever; returns only when the server keeps refusing the password."""
@@ -127,17 +129,24 @@ class Incoming:
 
     def _take(self, box: Imap, uid: int, cursor: Cursor) -> float:
         """Deals with one mail; when it arrived."""
-        facts = box.facts(uid)
-        if facts is None or facts.arrived_at < cursor.since:
+        self._fetches[uid] = self._fetches.get(uid, 0) + 1
+        if self._fetches[uid] > _TRIES:
+            logs.event(
+                _log, "mail.given_up", level=logging.ERROR, uid=uid, why="the server does not give it out"
+            )
             return 0.0
-        head = headers.parse(facts.head)
-        if composing.is_own(head, self._address):
-            box.put_away(uid, headers.field(head, "Message-ID"), box.sent_folder())
-        elif headers.addresses(head, "From") != [self._address]:
-            message = self._read(box, uid, facts, cursor.validity)
-            if message is not None:
-                self._hand_in(message, uid)
-        return facts.arrived_at
+        facts = box.facts(uid)
+        message = None
+        if facts is not None and facts.arrived_at >= cursor.since:
+            head = headers.parse(facts.head)
+            if composing.is_own(head, self._address):
+                box.put_away(uid, headers.field(head, "Message-ID"), box.sent_folder())
+            elif headers.addresses(head, "From") != [self._address]:
+                message = self._read(box, uid, facts, cursor.validity)
+        self._fetches.pop(uid)
+        if message is not None:
+            self._hand_in(message, uid)
+        return facts.arrived_at if facts else 0.0
 
     def _read(self, box: Imap, uid: int, facts: Facts, validity: int) -> Message | None:
         problem = _too_large(facts.size, self._largest) if facts.size > self._largest else ""
@@ -170,8 +179,8 @@ class Incoming:
         except (UnavailableError, StorageError):
             raise
         except NisseError as broke:
-            self._tries[uid] = self._tries.get(uid, 0) + 1
-            if self._tries[uid] < _TRIES:
+            self._rejections[uid] = self._rejections.get(uid, 0) + 1
+            if self._rejections[uid] < _TRIES:
                 raise
             logs.event(_log, "mail.given_up", level=logging.ERROR, uid=uid, why=broke)
             return
