@@ -38,7 +38,9 @@ def code(home: Path) -> str:
     fresh = "-".join("".join(secrets.choice(_ALPHABET) for _ in range(_HALF)) for _ in range(2))
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
+        with os.fdopen(
+            os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii"
+        ) as out:
             out.write(fresh + "\n")
     except FileExistsError:  # another process was first
         return file.read_text(encoding="ascii").strip()

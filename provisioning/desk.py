@@ -31,7 +31,9 @@ _BAR = 30  # characters
 def run(settings: Settings) -> int:
     """Starts everything and stays until Ctrl-C or SIGTERM. Returns the exit status."""
     if not _CONFIGURATION.is_file():
-        raise SettingsError("The supervisor's files are not here.", hint="`nisse run` works in a checkout of the project.")
+        raise SettingsError(
+            "The supervisor's files are not here.", hint="`nisse run` works in a checkout of the project."
+        )
     for folder in ("log", "run"):
         settings.folder(folder)
     code = claim.code(settings.home)  # before the portal, so that both know the same
@@ -55,7 +57,14 @@ def _start(settings: Settings) -> subprocess.Popen[bytes]:
         "NISSE_HOME": str(settings.home),
         "NISSE_COMMAND": shlex.join([sys.executable, "-m", "agent"]),
     }
-    command = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(_CONFIGURATION)]
+    command = [
+        sys.executable,
+        "-m",
+        "supervisor.supervisord",
+        "--nodaemon",
+        "--configuration",
+        str(_CONFIGURATION),
+    ]
     with (settings.home / "log" / "supervisord.out").open("wb") as output:
         # Its own session: Ctrl-C reaches this process, which stops the house in order.
         return subprocess.Popen(  # noqa: S603 - our own command
@@ -69,7 +78,6 @@ def _checkout() -> Path:
 
 def _portal_answers(settings: Settings, supervisor: subprocess.Popen[bytes]) -> bool:
 
-
     print("Starting the house ...", flush=True)
     until = time.monotonic() + _LONGEST_START_S
     while time.monotonic() < until:
@@ -82,7 +90,9 @@ def _portal_answers(settings: Settings, supervisor: subprocess.Popen[bytes]) -> 
         else:
             return True
     log = settings.home / "log"
-    print(f"The portal did not start. Its log is {log / 'portal.log'}; the supervisor's {log / 'supervisord.out'}.")
+    print(
+        f"The portal did not start. Its log is {log / 'portal.log'}; the supervisor's {log / 'supervisord.out'}."
+    )
     return False
 
 
@@ -93,7 +103,10 @@ def _port(settings: Settings) -> int:
 def _welcome(settings: Settings, code: str) -> str:
     name, port = settings.text("house.name"), _port(settings)
     door = settings.text("door.listen")
-    lines = ["", f"  Nisse is up:  http://127.0.0.1:{port}   or, in this network,  http://{name}.local:{port}"]
+    lines = [
+        "",
+        f"  Nisse is up:  http://127.0.0.1:{port}   or, in this network,  http://{name}.local:{port}",
+    ]
     if code:
         lines += ["", f"  Claim code:   {code}", "  Open the page, type the code, and say who you are."]
     lines += [
@@ -134,5 +147,7 @@ def _progress(models: list[dict[str, Any]]) -> str:
                 return str(model["error"])[:76]
             share = model["fetched"] / max(1, model["size"])
             bar = "#" * int(_BAR * share)
-            return f"Fetching {model['name']} [{bar:{_BAR}}] {share:4.0%} of {model['size'] // 1_000_000} MB"[:76]
+            return f"Fetching {model['name']} [{bar:{_BAR}}] {share:4.0%} of {model['size'] // 1_000_000} MB"[
+                :76
+            ]
     return "Loading the model ..."

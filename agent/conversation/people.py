@@ -87,24 +87,31 @@ class People:
         with self._store.transaction() as db:
             return _insert(db, name, role, addresses, hashed)
 
-    def remove(self, person_id: str) -> None:
-        """Forgets a person and their addresses.
+    def may_leave(self, person_id: str) -> None:
+        """Returns if this person can be removed.
 
         Raises:
             NotFoundError: There is no such person.
             ConflictError: It is the last owner.
         """
+        everybody = self.everybody()
+        if person_id not in {person.id for person in everybody}:
+            raise NotFoundError("There is no such person.")
+        if [person.id for person in everybody if person.role == "owner"] == [person_id]:
+            raise ConflictError(
+                "The last owner cannot be removed.", hint="Make somebody else an owner first."
+            )
+
+    def remove(self, person_id: str) -> None:
+        """Forgets a person and their addresses.
+
+        Raises:
+            NotFoundError, ConflictError: As `may_leave`.
+        """
         with self._store.transaction() as db:
-            row = db.conn.execute("SELECT * FROM people WHERE id = ?", [person_id]).fetchone()
-            if row is None:
-                raise NotFoundError("There is no such person.")
-            owners = db.conn.execute("SELECT count(*) FROM people WHERE role = 'owner'").fetchone()[0]
-            if row["role"] == "owner" and owners == 1:
-                raise ConflictError(
-                    "The last owner cannot be removed.", hint="Make somebody else an owner first."
-                )
+            self.may_leave(person_id)
             db.conn.execute("DELETE FROM people WHERE id = ?", [person_id])
-            journal.note(db, "person.removed", person=person_id, detail=row["name"])
+            journal.note(db, "person.removed", person=person_id)
 
     def set_password(self, person_id: str, password: str) -> None:
         """Gives a person a new password.

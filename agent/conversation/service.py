@@ -228,12 +228,16 @@ def _people(room: Room) -> Blueprint:
 
     @routes.delete("/people/<person_id>")
     def remove(person_id: str) -> ResponseReturnValue:
-        if person_id in {person.id for person in room.people.everybody()}:
-            room.thinking.forget(person_id)  # first: a person who is gone could not be asked about again
-        room.people.remove(person_id)
+        _dismiss(room, person_id)
         return {}
 
     return routes
+
+
+def _dismiss(room: Room, person_id: str) -> None:
+    room.people.may_leave(person_id)
+    room.thinking.forget(person_id)  # first: nobody would know later whose memories these are
+    room.people.remove(person_id)
 
 
 def _events(room: Room, message_id: str) -> Iterator[str]:

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.models.conftest import CUT, SIZE, Published
 
 from agent.errors import ModelError, NotFoundError, StorageError, UnreachableError
 from agent.models.catalogue import Wheel
 from agent.models.fetch import fetch, fetch_named
 from agent.models.shelf import Shelf
 from agent.models.wheels import address
+from tests.models.conftest import CUT, SIZE, Published
 
 
 def test_a_model_comes_from_its_publisher(shelf: Shelf, published: Published) -> None:

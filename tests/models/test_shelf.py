@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 import pytest
-from tests.models.conftest import Published
 
 from agent.errors import ModelError
 from agent.models.shelf import Shelf
+from tests.models.conftest import Published
 
 
 def _put(shelf: Shelf, published: Published, data: bytes) -> None:
