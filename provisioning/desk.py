@@ -25,7 +25,8 @@ from agent.wire.call import client
 _CONFIGURATION = Path(__file__).parent.parent / "rootfs" / "etc" / "supervisor" / "supervisord.conf"
 _LONGEST_START_S = 60.0
 _LOOK_EVERY_S = 1.0
-_BAR = 30  # characters
+_BAR = 20  # characters
+_WIDTH = 78
 
 
 def run(settings: Settings) -> int:
@@ -123,31 +124,31 @@ def _welcome(settings: Settings, code: str) -> str:
 
 
 def _show_models(settings: Settings, supervisor: subprocess.Popen[bytes]) -> None:
+    """Says how far the model is until it answers, on one line that moves; into a file, a line now and then."""
     updates, brain = client(settings, "updates"), client(settings, "brain")
-    last = ""
-    while supervisor.poll() is None:
+    moving = sys.stdout.isatty()
+    last, ready = "", False
+    while supervisor.poll() is None and not ready:
+        time.sleep(_LOOK_EVERY_S)
         try:
             ready = bool(brain.get("/info")["ready"])
             line = brain.get("/info")["state"] if ready else _progress(updates.get("/models")["models"])
         except NisseError:
-            time.sleep(_LOOK_EVERY_S)
-            continue
-        if line != last:
-            print(f"\r  {line:76}", end="\n" if ready else "", flush=True)
-            last = line
-        if ready:
-            return
-        time.sleep(_LOOK_EVERY_S)
+            continue  # one of them is starting
+        if moving:
+            print(f"\r  {line:{_WIDTH}}", end="\n" if ready else "", flush=True)
+        elif line != last:
+            print(f"  {line}", flush=True)
+        last = line
 
 
 def _progress(models: list[dict[str, Any]]) -> str:
     for model in models:
         if model["wanted"] and not model["installed"]:
             if model["error"]:
-                return str(model["error"])[:76]
-            share = model["fetched"] / max(1, model["size"])
-            bar = "#" * int(_BAR * share)
-            return f"Fetching {model['name']} [{bar:{_BAR}}] {share:4.0%} of {model['size'] // 1_000_000} MB"[
-                :76
-            ]
+                return str(model["error"])[:_WIDTH]
+            done = int(_BAR * model["fetched"] / max(1, model["size"]))
+            return (
+                f"Fetching {model['title'][:30]}  [{'#' * done:{_BAR}}]  of {model['size'] // 1_000_000} MB"
+            )
     return "Loading the model ..."

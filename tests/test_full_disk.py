@@ -47,6 +47,7 @@ def test_mail_and_door_lose_nothing_on_a_full_disk(office: PostOffice, small_dis
         running.claim("Anna", ANNA)
         running.start("channel", "mail")
         running.start("channel", "door")
+        until(running.follows_mail, 60, "the mail channel")
         host, _, port = running.settings.text("door.listen").rpartition(":")
         office.send(letter("help", subject="first", message_id="<first@nisse.test>"), ANNA)
         until(lambda: replies_to(office, ANNA, "<first@nisse.test>"), 60, "the first answer")

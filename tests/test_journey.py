@@ -31,6 +31,7 @@ def house(office: PostOffice, models: Path, short_path: Path) -> Iterator[House]
     with House(short_path / "home", mail_settings(office)) as house:
         house.claim("Anna", ANNA)
         house.thinks()
+        until(house.follows_mail, 60, "the mail channel")
         yield house
 
 

@@ -84,4 +84,8 @@ def _recipients(message: EmailMessage) -> set[str]:
 
 def _text(message: EmailMessage) -> str:
     body = message.get_body(preferencelist=("plain",))
-    return str(body.get_content()).strip() if body else "This letter has no plain text."
+    if body is None:
+        return "This letter has no plain text."
+    text = str(body.get_content()).strip()
+    # A space at the end of a line joins it with the next (format=flowed, RFC 3676): the page breaks lines itself.
+    return text.replace(" \n", " ") if body.get_param("format") == "flowed" else text

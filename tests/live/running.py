@@ -112,6 +112,11 @@ class Running:
         except NisseError:
             return None
 
+    def follows_mail(self) -> bool:
+        """Whether the mail channel has taken its first look: what came before that it leaves alone."""
+        logs = (self.home / "channel-mail.out", self.home / "log" / "channel-mail.log")
+        return any("mail.begins" in log.read_text() for log in logs if log.exists())
+
     def claim(self, name: str = "Anna", address: str = "anna@nisse.test", **more: str) -> dict[str, Any]:
         """Makes somebody the owner."""
         body = {"name": name, "address": address, "password": PASSWORD, **more}
