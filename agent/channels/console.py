@@ -6,9 +6,10 @@ Does not know: passwords. Who has a login on the box is who they are; the owner 
 
 from __future__ import annotations
 
-import getpass
 import importlib
 import json
+import os
+import pwd
 import sys
 import time
 import uuid
@@ -34,7 +35,7 @@ class Channel:
     def __init__(self, settings: Settings) -> None:
         """Makes the channel; nothing is opened yet."""
         self._house = House(settings, "console")
-        self._user = getpass.getuser()
+        self._user = pwd.getpwuid(os.getuid()).pw_name
         self._live = sys.stdout.isatty()  # a pipe gets the finished answer only
 
     def run(self) -> None:

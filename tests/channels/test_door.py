@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import smtplib
-import socket
 import ssl
 import subprocess
 from email import policy
@@ -17,30 +16,12 @@ import pytest
 from agent.channels.door import check
 from agent.channels.door.maildir import Maildir
 from agent.errors import StorageError, UnreachableError
-
-# Typed as Any: pytest's conftest is no module to import from.
-House = Any
-
-
-def wait_for_port(port: int) -> None:
-    import time
-
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    pytest.fail("the door does not open")
+from tests.live.house_at_work import House, free_port, wait_for_port, wait_until
 
 
 @pytest.fixture
 def door(house: House) -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     house.environment["NISSE_DOOR_LISTEN"] = f"127.0.0.1:{port}"
     house.environment["NISSE_CONVERSATION_MAX_MESSAGE"] = "1"
     house.start("door")
@@ -77,15 +58,6 @@ def bring(
 def letters(house: House) -> list[str]:
     folder = house.home / "door" / "Maildir" / "new"
     return sorted(file.read_text() for file in folder.glob("*")) if folder.is_dir() else []
-
-
-def wait_until(condition: Any, seconds: float = 20) -> None:
-    import time
-
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def test_a_known_persons_mail_is_taken_and_its_answer_lies_in_the_maildir(house: House, door: int) -> None:
@@ -230,9 +202,7 @@ def test_a_long_mail_with_bare_newlines_is_taken(house: House, door: int) -> Non
 @pytest.fixture
 def open_door(house: House) -> int:
     """A door beyond loopback: 0.0.0.0 reaches every network, so the rules for the home's network hold."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     house.environment["NISSE_DOOR_LISTEN"] = f"0.0.0.0:{port}"
     house.start("door")
     wait_for_port(port)

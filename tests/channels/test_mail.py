@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import smtplib
+import sqlite3
 import ssl
 import time
 from collections.abc import Iterator
@@ -17,11 +19,10 @@ from agent.channels.mail import check
 from agent.errors import AuthenticationError, SettingsError, UnreachableError
 from agent.letters import composing
 from agent.message import Reply
+from tests.live.house_at_work import House, free_port, wait_for_port, wait_until
 from tests.live.postoffice import PostOffice
 
 pytestmark = pytest.mark.servers
-
-House = Any  # pytest's conftest is no module to import from
 
 NISSE, ANNA = "nisse@nisse.test", "anna@nisse.test"
 
@@ -70,13 +71,6 @@ def mail(
     return made
 
 
-def wait_until(condition: Any, seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.1)
-
-
 def start(house: House, log: str = "channel.log") -> Any:
     """Starts the channel and waits until it has found its place in the mailbox."""
     process = house.start("mail", log=log)
@@ -89,9 +83,9 @@ def kill(process: Any) -> None:
     process.wait(timeout=10)
 
 
-def asked(house: House, office: PostOffice, **fields: str) -> EmailMessage:
+def asked(house: House, office: PostOffice) -> EmailMessage:
     """A question of Anna's that the house has received."""
-    question = mail(**fields)
+    question = mail()
     office.send(question, ANNA)
     house.wait_for_messages(1)
     return question
@@ -201,6 +195,50 @@ def test_the_same_mail_delivered_twice_is_one_message(house: House, office: Post
     office.send(mail(text="last"), ANNA)
     wait_until(lambda: "last" in [message.text for message in house.messages()])
     assert len(house.messages()) == 2
+
+
+def test_when_the_server_numbers_all_mails_anew_only_new_ones_are_answered(
+    house: House, office: PostOffice
+) -> None:
+    office.send(mail(1, text="before the house"), ANNA)
+    office.wait_for(NISSE, 1)
+    time.sleep(1.1)  # servers note a mail's arrival to the second
+    process = start(house)
+    office.send(mail(2, text="one"), ANNA)
+    house.wait_for_messages(1)
+    wait_until(lambda: "mail.handed_in" in house.log())
+    kill(process)
+    with contextlib.closing(sqlite3.connect(house.home / "mail.db")) as db, db:
+        db.execute("UPDATE cursors SET validity = 1")
+    office.send(mail(3, text="two"), ANNA)
+    office.wait_for(NISSE, 3)
+    start(house, "second.log")
+    assert [message.text for message in house.wait_for_messages(2)] == ["one", "two"]
+    time.sleep(1)
+    assert len(house.messages()) == 2
+    assert "mail.renumbered" in house.log("second.log")
+
+
+def test_the_doors_answers_can_go_out_by_a_relay(house: House, office: PostOffice) -> None:
+    port = free_port()
+    house.environment.update(
+        {
+            "NISSE_MAIL_ADDRESS": "",
+            "NISSE_DOOR_LISTEN": f"127.0.0.1:{port}",
+            "NISSE_DOOR_RELAY_HOST": office.host,
+            "NISSE_DOOR_RELAY_PORT": str(office.smtp_port),
+            "NISSE_DOOR_RELAY_USER": NISSE,
+            "NISSE_DOOR_RELAY_PASSWORD": office.account("nisse").password,
+            "NISSE_DOOR_RELAY_CA_FILE": str(office.ca_file),
+        }
+    )
+    house.start("door")
+    wait_for_port(port)
+    with smtplib.SMTP("127.0.0.1", port) as client:
+        client.sendmail(ANNA, ["nisse@localhost"], mail().as_bytes())
+    reply = house.answer("Monday.")
+    wait_until(lambda: house.state(reply) == "sent")
+    assert [answer["From"] for answer in office.wait_for(ANNA, 1)] == ["nisse <nisse@nisse.test>"]
 
 
 def test_an_answer_that_went_out_before_a_crash_is_found_and_not_sent_again(
@@ -333,7 +371,7 @@ def test_without_an_account_the_process_waits_quietly(house: House) -> None:
 
 def test_the_test_button_really_logs_in(house: House, office: PostOffice) -> None:
     assert NISSE in check(house.settings)
-    starttls = {
+    starttls: dict[str, str | int | bool] = {
         "mail.imap_port": office.imap_starttls_port,
         "mail.imap_security": "starttls",
         "mail.smtp_port": office.smtp_starttls_port,
