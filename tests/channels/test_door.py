@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import smtplib
+import socket
 import ssl
 import subprocess
 from email import policy
@@ -122,6 +124,20 @@ def test_an_oversized_mail_is_refused_announced_or_not(door: int) -> None:
         assert int(client.esmtp_features["size"]) == 1_000_000
         assert client.mail("anna@nisse.test", ["size=1000001"])[0] == 552
     assert bring(door, mail(text="x" * 70 + "\n" + ("y" * 70 + "\n") * 15_000))[0] == 552
+
+
+def test_a_crowd_at_the_door_is_asked_to_come_again(door: int) -> None:
+    def word(connection: socket.socket) -> bytes:
+        return connection.recv(3)
+
+    wait_until(lambda: bring(door, mail())[0] == 250)
+    with contextlib.ExitStack() as crowd:
+        places = [crowd.enter_context(socket.create_connection(("127.0.0.1", door))) for _ in range(10)]
+        words = [word(one) for one in places]
+        assert words[0] == b"220"
+        assert words[-1] == b"421"
+        assert set(words) == {b"220", b"421"}
+    wait_until(lambda: bring(door, mail())[0] == 250)
 
 
 def test_while_conversation_is_away_the_sender_keeps_the_mail(house: House, door: int) -> None:

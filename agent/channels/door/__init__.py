@@ -19,7 +19,7 @@ from agent.channels._house import House
 from agent.channels._outgoing import Outgoing
 from agent.channels._process import run_until_told
 from agent.channels.door.delivery import carrier
-from agent.channels.door.listening import place, sessions
+from agent.channels.door.listening import Sessions, place
 from agent.errors import SettingsError, UnreachableError
 from agent.settings import Settings
 
@@ -90,7 +90,7 @@ class Channel:
     async def _serve(self) -> None:
         host, port = place(self._settings)
         loop = asyncio.get_running_loop()
-        factory = sessions(self._settings, self._house, loop)
+        factory = Sessions(self._settings, self._house, loop)
         try:
             server = await loop.create_server(factory, host, port)
         except OSError as failed:

@@ -22,6 +22,8 @@ from agent.wire.serve import is_loopback
 MEGABYTE = 1_000_000
 _CONNECTIONS = 8  # each may hold one whole mail in memory
 _TIMEOUT_S = 120.0
+_LONGEST_LINE = 1_000_000  # bytes; hand-made mails come with bare newlines, and so as one line
+_HERE = ("localhost", "localhost.localdomain")
 _COMMANDS = {"AUTH": 3, "*": 100}  # of a kind in one connection; guessing passwords is slow that way
 
 
@@ -37,62 +39,63 @@ def place(settings: Settings) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def sessions(
-    settings: Settings, house: House, loop: asyncio.AbstractEventLoop
-) -> Callable[[], asyncio.Protocol]:
-    """Makes a session for each connection.
+class Sessions:
+    """Makes a session for each connection, as many at a time as the box can bear."""
 
-    Args:
-        settings: The values in force.
-        house: Where mails are handed in.
-        loop: The loop in which they run.
-    """
-    host, _ = place(settings)
-    name, login = settings.text("house.name").lower(), not is_loopback(host)
-    here = {
-        "localhost",
-        "localhost.localdomain",
-        name,
-        f"{name}.local",
-        socket.gethostname().lower(),
-        f"[{host}]",
-    }
-    address = settings.text("mail.address").strip().lower()
-    reception = Reception(
-        house, names=frozenset({name}), domains=frozenset(here), address=address, login=login
-    )
-    tls = certificate.context(settings.folder("door"), name) if login else None
-    open_sessions: set[SMTP] = set()
+    def __init__(self, settings: Settings, house: House, loop: asyncio.AbstractEventLoop) -> None:
+        """Puts the rules together.
 
-    largest = settings.number("conversation.max_message") * MEGABYTE
+        Args:
+            settings: The values in force.
+            house: Where mails are handed in.
+            loop: The loop in which the sessions run.
+        """
+        host, _ = place(settings)
+        self._name = settings.text("house.name").lower()
+        self._loop = loop
+        self._largest = settings.number("conversation.max_message") * MEGABYTE
+        self._login = not is_loopback(host)
+        self._tls = certificate.context(settings.folder("door"), self._name) if self._login else None
+        self._open: set[SMTP] = set()
+        self._reception = Reception(
+            house,
+            name=self._name,
+            domains=frozenset(
+                {*_HERE, self._name, f"{self._name}.local", socket.gethostname().lower(), f"[{host}]"}
+            ),
+            address=settings.text("mail.address").strip().lower(),
+            login=self._login,
+        )
 
-    class Session(SMTP):
-        line_length_limit = largest  # hand-made mails come with bare newlines, and so as one line
-
-        def connection_lost(self, error: Exception | None) -> None:
-            open_sessions.discard(self)
-            super().connection_lost(error)
-
-    def factory() -> asyncio.Protocol:
-        if len(open_sessions) >= _CONNECTIONS:
+    def __call__(self) -> asyncio.Protocol:
+        """A session for a connection that was just made."""
+        if len(self._open) >= _CONNECTIONS:
             return _Busy()
-        session = Session(
-            reception,
-            data_size_limit=largest,
-            hostname=f"{name}.local",
+        session = _Session(
+            self._reception,
+            data_size_limit=self._largest,
+            hostname=f"{self._name}.local",
             ident="Nisse",
-            tls_context=tls,
-            require_starttls=login,
-            auth_required=login,
-            authenticator=reception.authenticate,
+            tls_context=self._tls,
+            require_starttls=self._login,
+            auth_required=self._login,
+            authenticator=self._reception.authenticate,
             command_call_limit=_COMMANDS,
             timeout=_TIMEOUT_S,
-            loop=loop,
+            loop=self._loop,
         )
-        open_sessions.add(session)
+        session.on_end = self._open.discard
+        self._open.add(session)
         return session
 
-    return factory
+
+class _Session(SMTP):
+    line_length_limit = _LONGEST_LINE
+    on_end: Callable[[SMTP], None]
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.on_end(self)
+        super().connection_lost(error)
 
 
 class _Busy(asyncio.Protocol):

@@ -28,19 +28,19 @@ class Reception:
     """aiosmtpd's handler: one for all connections."""
 
     def __init__(
-        self, house: House, *, names: frozenset[str], domains: frozenset[str], address: str, login: bool
+        self, house: House, *, name: str, domains: frozenset[str], address: str, login: bool
     ) -> None:
         """Puts the rules together.
 
         Args:
             house: Where mails are handed in.
-            names: The local parts by which the house is called, lower-case.
+            name: What the house is called, lower-case: its local part in every address.
             domains: The domains that mean this box, lower-case.
             address: The house's mail address at its provider, lower-case; empty: none.
             login: Whether everybody must log in, and writes as themselves only.
         """
         self._house = house
-        self._names = names
+        self._name = name
         self._domains = domains
         self._address = address
         self._login = login
@@ -52,8 +52,7 @@ class Reception:
         if len(envelope.rcpt_tos) >= _MOST_RECIPIENTS:
             return "452 4.5.3 One mail is for one house"
         if not self._is_ours(address):
-            name = min(self._names)
-            return f"550 5.1.1 This door takes mail for {name}@localhost only and passes nothing on"
+            return f"550 5.1.1 This door takes mail for {self._name}@localhost only and passes nothing on"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
@@ -136,4 +135,4 @@ class Reception:
         local, _, domain = address.strip().lower().rpartition("@")
         if self._address and f"{local}@{domain}" == self._address:
             return True
-        return local.partition("+")[0] in self._names and domain in self._domains
+        return local.partition("+")[0] == self._name and domain in self._domains
