@@ -44,7 +44,7 @@ system_packages() { # what is missing of Debian's packages
     local wanted=(g++ python3 python3-venv ca-certificates curl) missing=() package
     if [ "$purpose" = test ]; then
         wanted+=(avahi-daemon avahi-utils chromium dbus dovecot-imapd dovecot-lmtpd git iproute2 libnss-mdns postfix procps
-            shellcheck util-linux)
+            shellcheck swaks util-linux)
     fi
     for package in "${wanted[@]}"; do
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

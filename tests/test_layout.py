@@ -1,4 +1,4 @@
-"""The shape of the house, as DESIGN draws it: who may import whom, how large things get, what they are called."""
+"""The shape of the house, as the README draws it: who may import whom, how large things get, what they are called."""
 
 from __future__ import annotations
 

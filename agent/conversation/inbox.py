@@ -67,7 +67,7 @@ class Inbox:
     def claim(self, *, interactive_only: bool) -> Received | None:
         """Takes the message that is to be answered next, or None if none can be answered now.
 
-        Who waits at a screen goes first (DESIGN rule 5), then whoever wrote first. What was written later in a thread waits for
+        Who waits at a screen goes first (rule 5), then whoever wrote first. What was written later in a thread waits for
         what was written before.
         """
         with self._store.transaction() as db:

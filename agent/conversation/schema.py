@@ -4,7 +4,7 @@ Owns: the columns, and what the states mean.
 Does not know: who reads or writes them.
 
 A message goes `received -> claimed -> answered`, or straight to `refused`. Its reply goes `answered -> sending -> sent`, or to
-`failed`. Each arrow is one transaction (DESIGN rule 1). A reply has the id of its message: there cannot be two.
+`failed`. Each arrow is one transaction (rule 1). A reply has the id of its message: there cannot be two.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Owns: reading the wish (help, status, search, keep, a question), the prompt and 
 and the words around it.
 Does not know: databases, HTTP, or how long anything takes.
 
-What never changes stands first in the prompt, so that the brain can keep its computed state (DESIGN rule 6).
+What never changes stands first in the prompt, so that the brain can keep its computed state (rule 6).
 """
 
 from __future__ import annotations

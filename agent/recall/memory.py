@@ -1,6 +1,6 @@
 """Memory: what was said, per person.
 
-Owns: keeping and forgetting memories. Each has an owner, an audience, a source and a date (DESIGN rule 4).
+Owns: keeping and forgetting memories. Each has an owner, an audience, a source and a date (rule 4).
 Does not know: who decides what is worth keeping, nor how it is found again (`search`).
 """
 

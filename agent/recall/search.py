@@ -3,7 +3,7 @@
 Owns: the order of steps, and what a found passage looks like to others.
 Does not know: the statements (`vectors`, `words`), the floor (`relevance`), HTTP.
 
-Only what the person may read is looked at: the audience is part of both statements, before anything is ranked (DESIGN rule 4).
+Only what the person may read is looked at: the audience is part of both statements, before anything is ranked (rule 4).
 """
 
 from __future__ import annotations
