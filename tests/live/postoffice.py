@@ -34,65 +34,12 @@ from typing import Any, Self
 import trustme
 from imapclient import IMAPClient
 
+from tests.live import dovecot
+
 DOMAIN = "nisse.test"
 USERS = ("nisse", "anna", "bert", "stranger")
 HOST = "127.0.0.1"
 _READY_S = 30.0
-
-_DOVECOT = """\
-protocols = imap lmtp
-listen = {host}
-base_dir = {root}/run
-state_dir = {root}/state
-log_path = {root}/dovecot.log
-info_log_path = {root}/dovecot.log
-auth_mechanisms = plain login
-disable_plaintext_auth = yes
-ssl = required
-ssl_cert = <{root}/server.pem
-ssl_key = <{root}/server.key
-mail_location = maildir:~/Maildir
-mail_uid = nobody
-mail_gid = nogroup
-first_valid_uid = 1
-login_trusted_networks =
-mail_max_userip_connections = 50
-passdb {{
-  driver = passwd-file
-  args = scheme=PLAIN username_format=%u {root}/users
-}}
-userdb {{
-  driver = static
-  args = uid=nobody gid=nogroup home={root}/mail/%u
-}}
-namespace inbox {{
-  inbox = yes
-  separator = /
-  mailbox Sent {{
-    auto = subscribe
-    special_use = \\Sent
-  }}
-}}
-service imap-login {{
-  inet_listener imap {{
-    port = {imap_starttls_port}
-  }}
-  inet_listener imaps {{
-    port = {imap_port}
-    ssl = yes
-  }}
-}}
-service lmtp {{
-  unix_listener {root}/lmtp {{
-    mode = 0666
-  }}
-}}
-service auth {{
-  unix_listener {root}/sasl {{
-    mode = 0666
-  }}
-}}
-"""
 
 _MAIN = """\
 compatibility_level = 3.6
@@ -303,7 +250,7 @@ class PostOffice:
         values = {**vars(self), "host": HOST, "domain": DOMAIN, "size_limit": self._size_limit}
         accounts = [self.account(name) for name in USERS]
         for name, content in {
-            "dovecot.conf": _DOVECOT.format_map(values),
+            "dovecot.conf": dovecot.configuration().format_map(values),
             "users": "".join(f"{one.address}:{{PLAIN}}{one.password}\n" for one in accounts),
             "postfix/main.cf": _MAIN.format_map(values),
             "postfix/master.cf": _MASTER.format_map(values),
