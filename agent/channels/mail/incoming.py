@@ -114,7 +114,8 @@ class Incoming:
         opened = box.open(self._folder)
         cursor = self._journal.cursor(self._folder)
         if cursor is None:
-            cursor = Cursor(validity=opened.validity, uid=opened.next_uid - 1, newest=time.time())
+            this_second = float(int(time.time()))  # servers note a mail's arrival to the second
+            cursor = Cursor(validity=opened.validity, uid=opened.next_uid - 1, newest=this_second)
         elif cursor.validity != opened.validity:
             # All mails have new uids: those that arrived since the last one dealt with are read again, and conversation knows the
             # ones among them that it has by their Message-ID.
