@@ -102,6 +102,15 @@ class Inbox:
                 [reason, time.time() + after, int(broke), message_id],
             )
 
+    def turn_away(self, person_id: str) -> None:
+        """Refuses what somebody wrote who has left the household, as far as nobody is at it already."""
+        with self._store.transaction() as db:
+            db.conn.execute(
+                "UPDATE inbox SET state = 'refused', reason = 'the sender left the household' "
+                "WHERE person = ? AND state = 'received'",
+                [person_id],
+            )
+
     def recover(self) -> int:
         """Gives back what was claimed when the process ended. Returns how many messages that were."""
         with self._store.transaction() as db:

@@ -87,31 +87,35 @@ class People:
         with self._store.transaction() as db:
             return _insert(db, name, role, addresses, hashed)
 
-    def may_leave(self, person_id: str) -> None:
-        """Returns if this person can be removed.
+    def remove(self, person_id: str) -> None:
+        """Forgets a person and their addresses at once; their memories as soon as recall answers (see `departed`).
 
         Raises:
             NotFoundError: There is no such person.
             ConflictError: It is the last owner.
         """
-        everybody = self.everybody()
-        if person_id not in {person.id for person in everybody}:
-            raise NotFoundError("There is no such person.")
-        if [person.id for person in everybody if person.role == "owner"] == [person_id]:
-            raise ConflictError(
-                "The last owner cannot be removed.", hint="Make somebody else an owner first."
-            )
-
-    def remove(self, person_id: str) -> None:
-        """Forgets a person and their addresses.
-
-        Raises:
-            NotFoundError, ConflictError: As `may_leave`.
-        """
         with self._store.transaction() as db:
-            self.may_leave(person_id)
+            row = db.conn.execute("SELECT role FROM people WHERE id = ?", [person_id]).fetchone()
+            if row is None:
+                raise NotFoundError("There is no such person.")
+            owners = db.conn.execute("SELECT count(*) FROM people WHERE role = 'owner'").fetchone()[0]
+            if row["role"] == "owner" and owners == 1:
+                raise ConflictError(
+                    "The last owner cannot be removed.", hint="Make somebody else an owner first."
+                )
             db.conn.execute("DELETE FROM people WHERE id = ?", [person_id])
+            db.conn.execute("INSERT OR IGNORE INTO departed VALUES (?)", [person_id])
             journal.note(db, "person.removed", person=person_id)
+
+    def departed(self) -> list[str]:
+        """Ids of removed people whose memories recall has still to forget."""
+        with self._store.reading() as db:
+            return [row["person"] for row in db.conn.execute("SELECT person FROM departed")]
+
+    def forgotten(self, person_id: str) -> None:
+        """Recall has forgotten what this person said."""
+        with self._store.transaction() as db:
+            db.conn.execute("DELETE FROM departed WHERE person = ?", [person_id])
 
     def set_password(self, person_id: str, password: str) -> None:
         """Gives a person a new password.

@@ -31,6 +31,7 @@ def m0001_people_messages_replies(db: Database) -> None:
             kind TEXT NOT NULL, address TEXT NOT NULL, person TEXT NOT NULL REFERENCES people (id) ON DELETE CASCADE,
             PRIMARY KEY (kind, address)
         ) WITHOUT ROWID;
+        CREATE TABLE departed (person TEXT PRIMARY KEY) WITHOUT ROWID;  -- whose memories recall has still to forget
         CREATE TABLE inbox (
             id TEXT PRIMARY KEY, channel TEXT NOT NULL, person TEXT, thread TEXT NOT NULL,
             interactive INTEGER NOT NULL,             -- 1: somebody sits there and waits

@@ -52,7 +52,6 @@ class Room:
     outbox: Outbox
     history: History
     streams: Streams
-    thinking: Thinking
     worker: Worker
 
 
@@ -76,7 +75,7 @@ def furnish(settings: Settings) -> Room:
         passages=settings.number("recall.passages"),
         longest_answer=settings.number("conversation.max_answer"),
     )
-    worker = Worker(inbox, outbox, streams, thinking, history)
+    worker = Worker(inbox, outbox, streams, thinking, history, people)
     return Room(
         store=store,
         people=people,
@@ -84,7 +83,6 @@ def furnish(settings: Settings) -> Room:
         outbox=outbox,
         history=history,
         streams=streams,
-        thinking=thinking,
         worker=worker,
     )
 
@@ -228,16 +226,12 @@ def _people(room: Room) -> Blueprint:
 
     @routes.delete("/people/<person_id>")
     def remove(person_id: str) -> ResponseReturnValue:
-        _dismiss(room, person_id)
+        room.people.remove(person_id)
+        room.inbox.turn_away(person_id)
+        room.worker.wake()
         return {}
 
     return routes
-
-
-def _dismiss(room: Room, person_id: str) -> None:
-    room.people.may_leave(person_id)
-    room.thinking.forget(person_id)  # first: nobody would know later whose memories these are
-    room.people.remove(person_id)
 
 
 def _events(room: Room, message_id: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ from agent.conversation import turn
 from agent.conversation.history import History
 from agent.conversation.inbox import Inbox, Received
 from agent.conversation.outbox import Outbox
+from agent.conversation.people import People
 from agent.conversation.streams import Streams
 from agent.conversation.thinking import Thinking
 from agent.conversation.turn import Wish
@@ -50,13 +51,20 @@ class Worker:
     """Answers messages, several at a time; the brain decides whose words come first."""
 
     def __init__(
-        self, inbox: Inbox, outbox: Outbox, streams: Streams, thinking: Thinking, history: History
+        self,
+        inbox: Inbox,
+        outbox: Outbox,
+        streams: Streams,
+        thinking: Thinking,
+        history: History,
+        people: People,
     ) -> None:
         self._inbox = inbox
         self._outbox = outbox
         self._streams = streams
         self._thinking = thinking
         self._history = history
+        self._people = people
         self._news = threading.Condition()
 
     def start(self, threads: int) -> None:
@@ -68,7 +76,7 @@ class Worker:
                 name=f"worker-{number}",
                 daemon=True,
             ).start()
-        threading.Thread(target=self._remember, name="remember", daemon=True).start()
+        threading.Thread(target=self._keep_memory, name="memory", daemon=True).start()
 
     def wake(self) -> None:
         """There is something to do."""
@@ -187,17 +195,29 @@ class Worker:
         lines = [*self._thinking.states(), f"conversation: {others or 'no'} other messages wait"]
         return Answer(text="\n".join(f"- {line}" for line in lines))
 
-    def _remember(self) -> None:
+    def _keep_memory(self) -> None:
+        """Gives recall what was said, and has it forget who left; what it cannot take now is tried again."""
         while True:
             try:
-                for person, reply in self._outbox.to_remember(20):
-                    question = self._inbox.find(reply.id).message
-                    text = self._history.as_memory(question, reply)
-                    self._thinking.remember(person, text, message_id=reply.id, at=reply.created_at)
-                    self._outbox.remembered(reply.id)
+                self._remember()
+                self._forget()
             except NisseError as later:
                 logs.event(_log, "memory.waits", level=logging.WARNING, why=later.message)
             self._pause(_PAUSE_S)
+
+    def _remember(self) -> None:
+        members = {person.id for person in self._people.everybody()}
+        for person, reply in self._outbox.to_remember(20):
+            if person in members:
+                question = self._inbox.find(reply.id).message
+                text = self._history.as_memory(question, reply)
+                self._thinking.remember(person, text, message_id=reply.id, at=reply.created_at)
+            self._outbox.remembered(reply.id)
+
+    def _forget(self) -> None:
+        for person in self._people.departed():
+            self._thinking.forget(person)
+            self._people.forgotten(person)
 
 
 def _person_id(received: Received) -> str:

@@ -174,6 +174,19 @@ def test_attachments_stay_until_the_answer_is_fixed(box: Box) -> None:
     assert box.inbox.find(claimed.message.id).message.attachments == ()
 
 
+def test_who_leaves_is_not_answered_any_more_and_will_be_forgotten(box: Box) -> None:
+    bert = box.people.add("Bert", "member", [("mail", "bert@example.org")])
+    message = mail(sender="bert@example.org")
+    box.inbox.receive(message)
+    box.people.remove(bert.id)
+    box.inbox.turn_away(bert.id)
+    assert box.inbox.find(message.id).state == "refused"
+    box.lose_power()
+    assert box.people.departed() == [bert.id]
+    box.people.forgotten(bert.id)
+    assert box.people.departed() == []
+
+
 def test_two_processes_cannot_share_a_house(box: Box) -> None:
     with pytest.raises(ConflictError):
         Store(box.folder / "conversation.db", migrations)

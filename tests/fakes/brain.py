@@ -7,13 +7,13 @@ Does not know: conversation.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
-import waitress
 from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
+
+from tests.live.served import Served
 
 Script = Callable[[list[dict[str, str]]], Iterator[str]]
 
@@ -28,17 +28,15 @@ class Brain:
         app = Flask("brain")
         app.add_url_rule("/v1/chat/completions", view_func=self._complete, methods=["POST"])
         app.add_url_rule("/info", view_func=lambda: {"ready": True, "state": "scripted"})
-        self._server: Any = waitress.create_server(app, host="127.0.0.1", port=0, threads=8)
-        self.url = f"http://127.0.0.1:{self._server.effective_port}"
+        self._served = Served(app)
+        self.url = self._served.url
 
     def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-        self._thread.start()
+        self._served.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._server.close()
-        self._thread.join(5)
+    def __exit__(self, *reason: object) -> None:
+        self._served.__exit__(*reason)
 
     def _complete(self) -> ResponseReturnValue:
         body = request.get_json()

@@ -11,17 +11,15 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-import waitress
 
 from agent import settings
 from agent.conversation.service import Room, create_app, furnish
 from agent.message import Message, Reply
 from agent.settings import Settings
+from tests.live.served import Served
 
 CHECKOUT = Path(__file__).parent.parent.parent
 
@@ -69,7 +67,7 @@ class House:
         }
         self.room: Room = furnish(self.settings)
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._server: waitress.server.MultiSocketServer | None = None
+        self._served: Served | None = None
         self.open()
 
     @property
@@ -80,15 +78,14 @@ class House:
     def open(self) -> None:
         """Begins to answer at the port."""
         app = create_app(self.settings, self.room)
-        server = waitress.create_server(app, host="127.0.0.1", port=self.port, threads=8)
-        threading.Thread(target=server.run, daemon=True).start()
-        self._server = server
+        self._served = Served(app, self.port)
+        self._served.__enter__()
 
     def shut(self) -> None:
         """Answers nobody until `open`."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._served is not None:
+            self._served.__exit__()
+            self._served = None
 
     def start(self, channel: str, *, log: str = "channel.log") -> subprocess.Popen[bytes]:
         """Starts a channel as the supervisor does; its log goes to a file in the home."""

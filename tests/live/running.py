@@ -6,6 +6,7 @@ Does not know: what a test does with them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -160,17 +161,18 @@ class House(Running):
             until(lambda name=service: (self.answers(name) or {}).get("ready"), seconds, f"a ready {service}")  # type: ignore[misc]
 
     def pid(self, name: str) -> int:
-        """The process id of one of supervisord's programs."""
+        """The process id of one of supervisord's programs; 0 while it does not run."""
         supervisor = psutil.Process(int((self.home / "run" / "supervisord.pid").read_text()))
         words = name.removeprefix("channel-")
         for child in supervisor.children():
-            if child.cmdline()[-1] == words:
-                return child.pid
-        raise AssertionError(f"{name} does not run")
+            with contextlib.suppress(psutil.Error):  # it ended while we looked
+                if child.cmdline()[-1] == words:
+                    return child.pid
+        return 0
 
     def kill(self, name: str) -> None:
         """kill -9 of one program."""
-        os.kill(self.pid(name), signal.SIGKILL)
+        os.kill(until(lambda: self.pid(name), 30, name), signal.SIGKILL)
 
     def state(self, name: str) -> str:
         """What supervisord says of a program."""
