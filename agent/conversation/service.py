@@ -75,7 +75,9 @@ def furnish(settings: Settings) -> Room:
         passages=settings.number("recall.passages"),
         longest_answer=settings.number("conversation.max_answer"),
     )
-    worker = Worker(inbox, outbox, streams, thinking, history, people)
+    worker = Worker(
+        inbox=inbox, outbox=outbox, streams=streams, thinking=thinking, history=history, people=people
+    )
     return Room(
         store=store,
         people=people,

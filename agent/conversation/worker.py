@@ -52,6 +52,7 @@ class Worker:
 
     def __init__(
         self,
+        *,
         inbox: Inbox,
         outbox: Outbox,
         streams: Streams,
