@@ -10,7 +10,9 @@ fields of `Setting`, and needs no entry here.
 
 from __future__ import annotations
 
+import fcntl
 import os
+import threading
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from agent import logs, registry
 from agent.errors import SettingsError, StorageError
 
 FILE_NAME = "nisse.toml"
+_saving = threading.Lock()
 _PLUGIN_FAMILIES = ("agent.channels",)
 _FALSE_WORDS = {"0", "false", "no", "off"}
 _TRUE_WORDS = {"1", "true", "yes", "on"}
@@ -234,13 +237,22 @@ def save(home: Path, changes: Mapping[str, str | int | bool]) -> None:
         SettingsError: A key is unknown, or a value has the wrong type or lies out of range.
         StorageError: The file could not be written; the old one stands.
     """
-    content = _read_file(home)
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _saving, (home / f".{FILE_NAME}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of two who save at once the second must read what the first wrote
+        _write(home, _changed(_read_file(home), changes))
+
+
+def _changed(content: dict[str, Any], changes: Mapping[str, str | int | bool]) -> dict[str, Any]:
     for key, value in changes.items():
         if key not in table():
             raise SettingsError(f"There is no setting {key!r}.")
         section, _, name = key.partition(".")
         content.setdefault(section, {})[name] = checked(table()[key], value)
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return content
+
+
+def _write(home: Path, content: Mapping[str, Any]) -> None:
     temporary = home / f".{FILE_NAME}.new"
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -249,6 +261,9 @@ def save(home: Path, changes: Mapping[str, str | int | bool]) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(home / FILE_NAME)
+        folder = os.open(home, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
     except OSError as failed:
         temporary.unlink(missing_ok=True)
         raise StorageError(
@@ -267,7 +282,8 @@ def checked(setting: Setting, value: Any) -> str | int | bool:
     if setting.kind == "number":
         return _as_number(setting, value)
     if not isinstance(value, str):
-        raise SettingsError(f"{setting.key} must be text, not {value!r}.")
+        shown = "something else" if setting.kind == "secret" else repr(value)
+        raise SettingsError(f"{setting.key} must be text, not {shown}.", hint="Put it in quotes.")
     if setting.choices and value not in setting.choices:
         raise SettingsError(
             f"{setting.key} cannot be {value!r}.", hint=f"Choose one of: {', '.join(setting.choices)}."

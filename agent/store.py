@@ -14,6 +14,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -40,8 +41,10 @@ class Store:
         self.path = path
         with _storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._claim = _claim(path)
+            claim = _claim(path)
             connection = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False, isolation_level=None)
+            self._finalizer = weakref.finalize(self, _close, connection, claim)
+            self._finalizer.atexit = False  # threads may be in the middle of a statement; the kernel closes as well
             connection.row_factory = sqlite3.Row
             for pragma in (
                 "journal_mode=WAL",
@@ -89,8 +92,7 @@ class Store:
     def close(self) -> None:
         """Closes the file; the log is folded into it."""
         with self._lock:
-            self._database.conn.close()
-            os.close(self._claim)
+            self._finalizer()
 
 
 @contextlib.contextmanager
@@ -103,6 +105,11 @@ def _immediate(database: Database) -> Iterator[None]:
     except BaseException:
         database.rollback()
         raise
+
+
+def _close(connection: sqlite3.Connection, claim: int) -> None:
+    connection.close()
+    os.close(claim)
 
 
 def _claim(path: Path) -> int:

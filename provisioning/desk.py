@@ -6,6 +6,7 @@ Does not know: any process of the house beyond its answers over HTTP.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
@@ -17,8 +18,8 @@ from typing import Any
 
 import httpx
 
-from agent import claim
-from agent.errors import NisseError, SettingsError
+from agent import claim, processes
+from agent.errors import ConflictError, NisseError, SettingsError, UnreachableError
 from agent.settings import Settings
 from agent.wire.call import client
 
@@ -37,8 +38,10 @@ def run(settings: Settings) -> int:
         )
     for folder in ("log", "run"):
         settings.folder(folder)
+    _refuse_second(settings)
     code = claim.code(settings.home)  # before the portal, so that both know the same
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # the terminal that closes ends the house too
+        signal.signal(ending, signal.default_int_handler)
     supervisor = _start(settings)
     try:
         if _portal_answers(settings, supervisor):
@@ -46,11 +49,21 @@ def run(settings: Settings) -> int:
             _show_models(settings, supervisor)
         return supervisor.wait()
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
         print("\nStopping ...", flush=True)
         supervisor.terminate()
         supervisor.wait()
         print("All stopped. What the house knows stays in", settings.home)
         return 0
+
+
+def _refuse_second(settings: Settings) -> None:
+    with contextlib.suppress(UnreachableError):
+        processes.states(settings)
+        raise ConflictError(
+            f"A house runs already on {settings.home}.",
+            hint="Stop it with Ctrl-C in its terminal, or set NISSE_HOME.",
+        )
 
 
 def _start(settings: Settings) -> subprocess.Popen[bytes]:

@@ -8,6 +8,7 @@ purpose=${1:?run or test}
 marks=build/setup
 mkdir -p "$marks" build/log build/report
 timings=build/report/setup-$purpose.tsv
+policy=/usr/sbin/policy-rc.d
 : >"$timings"
 
 say() { printf '\033[1m%s\033[0m\n' "$*"; }
@@ -52,18 +53,14 @@ system_packages() { # what is missing of Debian's packages
     [ ${#missing[@]} -gt 0 ] || return 0
     say "Installing with apt: ${missing[*]}"
     # No service of these packages may start here: the tests start their own, with their own settings.
-    local policy=/usr/sbin/policy-rc.d made=""
     if [ ! -e $policy ]; then
+        trap 'as_root rm -f $policy' EXIT
         printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
         as_root chmod +x $policy
-        made=yes
     fi
-    local done_well=yes
     as_root apt-get update -qq >build/log/apt.log 2>&1 || true # an old list may still do
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" \
-        >>build/log/apt.log 2>&1 || done_well=""
-    [ -z "$made" ] || as_root rm -f $policy
-    [ -n "$done_well" ] || {
+        >>build/log/apt.log 2>&1 || {
         tail -20 build/log/apt.log
         return 1
     }

@@ -91,7 +91,7 @@ class Channel:
     def _watch(self, message_id: str) -> bool | None:
         """Shows what becomes of a message; None if the stream ended before its end."""
         shown = ""
-        for line in self._house.events(message_id):
+        for line in filter(None, self._house.events(message_id)):  # an empty one is a sign of life
             event = json.loads(line)
             if "piece" in event:
                 shown += event["piece"]

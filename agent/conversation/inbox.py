@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from sqlite_utils import Database
 
-from agent.conversation import admission, journal
+from agent.conversation import admission, journal, turn
 from agent.conversation.people import People, comparable
 from agent.errors import NotFoundError
 from agent.message import Attachment, Message, Person
@@ -31,6 +31,7 @@ class Received:
     state: str
     reason: str
     received_at: float
+    thinks: bool  # only the brain can answer it
     attempts: int  # that broke, before this one
 
 
@@ -64,8 +65,12 @@ class Inbox:
             journal.note(db, what, message_id=message.id, person=sender, detail=detail)
             return "refused" if refused else "received"
 
-    def claim(self, *, interactive_only: bool) -> Received | None:
+    def claim(self, *, interactive_only: bool, brain: bool = True) -> Received | None:
         """Takes the message that is to be answered next, or None if none can be answered now.
+
+        Args:
+            interactive_only: Only what somebody sits and waits for.
+            brain: Whether to take what needs the brain; the rest goes ahead of it (rule 7).
 
         Who waits at a screen goes first (rule 5), then whoever wrote first. What was written later in a thread waits for
         what was written before.
@@ -74,12 +79,13 @@ class Inbox:
             row = db.conn.execute(
                 """
                 SELECT id FROM inbox AS candidate
-                WHERE state = 'received' AND not_before <= ? AND interactive >= ? AND NOT EXISTS (
-                    SELECT 1 FROM inbox WHERE thread = candidate.thread AND state IN ('received', 'claimed')
-                    AND (received_at, rowid) < (candidate.received_at, candidate.rowid))
+                WHERE state = 'received' AND not_before <= ? AND interactive >= ? AND thinks <= ? AND (
+                    thinks = 0 OR NOT EXISTS (
+                        SELECT 1 FROM inbox WHERE thread = candidate.thread AND state IN ('received', 'claimed')
+                        AND (received_at, rowid) < (candidate.received_at, candidate.rowid)))
                 ORDER BY interactive DESC, received_at, rowid LIMIT 1
                 """,
-                [time.time(), int(interactive_only)],
+                [time.time(), int(interactive_only), int(brain)],
             ).fetchone()
             if row is None:
                 return None
@@ -103,11 +109,11 @@ class Inbox:
             )
 
     def turn_away(self, person_id: str) -> None:
-        """Refuses what somebody wrote who has left the household, as far as nobody is at it already."""
+        """Refuses what somebody wrote who has left the household, as far as it is not answered already."""
         with self._store.transaction() as db:
             db.conn.execute(
                 "UPDATE inbox SET state = 'refused', reason = 'the sender left the household' "
-                "WHERE person = ? AND state = 'received'",
+                "WHERE person = ? AND state IN ('received', 'claimed')",
                 [person_id],
             )
 
@@ -141,6 +147,7 @@ class Inbox:
             state=row["state"],
             reason=row["reason"],
             received_at=row["received_at"],
+            thinks=bool(row["thinks"]),
             attempts=row["attempts"],
         )
 
@@ -170,6 +177,7 @@ def _insert(db: Database, message: Message, person: Person | None, refused: str)
             "person": person.id if person else None,
             "thread": thread_key(message),
             "interactive": int(message.channel in _INTERACTIVE_CHANNELS),
+            "thinks": int(not message.problem and turn.wish(message).kind == "question"),
             "state": "refused" if refused else "received",
             "body": json.dumps(kept.to_json()),
             "reason": refused,

@@ -35,6 +35,7 @@ def m0001_people_messages_replies(db: Database) -> None:
         CREATE TABLE inbox (
             id TEXT PRIMARY KEY, channel TEXT NOT NULL, person TEXT, thread TEXT NOT NULL,
             interactive INTEGER NOT NULL,             -- 1: somebody sits there and waits
+            thinks INTEGER NOT NULL,                  -- 1: only the brain can answer it
             state TEXT NOT NULL CHECK (state IN ('received', 'claimed', 'answered', 'refused')),
             body TEXT NOT NULL,                       -- the Message as JSON, without its attachments
             reason TEXT NOT NULL DEFAULT '',          -- why it was refused, or why it waits

@@ -237,6 +237,9 @@ def _people(room: Room) -> Blueprint:
 
 
 def _events(room: Room, message_id: str) -> Iterator[str]:
+    if decided := _last_event(room, message_id):
+        yield decided
+        return
     for piece in room.streams.watch(message_id, _SIGN_OF_LIFE_S):
         yield _event(piece) if piece else ": still here\n\n"
         if piece is None and (last := _last_event(room, message_id)):

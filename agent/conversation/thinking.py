@@ -72,7 +72,8 @@ class Thinking:
             if line == "[DONE]":
                 finished = True
                 break
-            yield _text(json.loads(line))
+            if line:
+                yield _text(json.loads(line))
         if not finished:
             raise UnreachableError("The brain stopped in the middle of an answer.", retry_after=2)
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from agent import logs
@@ -22,7 +23,7 @@ from agent.conversation.people import People
 from agent.conversation.streams import Streams
 from agent.conversation.thinking import Thinking
 from agent.conversation.turn import Wish
-from agent.errors import NisseError, RequestError, StorageError, UnavailableError
+from agent.errors import ConflictError, NisseError, RequestError, StorageError, UnavailableError
 from agent.message import Attachment, Passage
 
 _log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ _Result = TypeVar("_Result")
 
 _IDLE_S = 1.0
 _PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 60.0
 _ATTEMPTS = 3  # at a message that breaks something; waiting for the brain does not count
 _BROKEN = (
     "I could not answer this: something went wrong inside, three times. The owner of the box finds the reason in its log "
@@ -67,6 +69,8 @@ class Worker:
         self._history = history
         self._people = people
         self._news = threading.Condition()
+        self._brain_away_until = 0.0  # on the clock that never jumps
+        self._brain_failures = 0
 
     def start(self, threads: int) -> None:
         """Starts the threads; one of them is kept for people who sit there and wait."""
@@ -86,7 +90,9 @@ class Worker:
 
     def _work(self, *, interactive_only: bool) -> None:
         while True:
-            received = self._stored(lambda: self._inbox.claim(interactive_only=interactive_only))
+            brain = time.monotonic() >= self._brain_away_until
+            claim = partial(self._inbox.claim, interactive_only=interactive_only, brain=brain)
+            received = self._stored(claim)
             if received:
                 self._see_through(received)
             else:
@@ -97,8 +103,9 @@ class Worker:
         self._streams.begin(message.id)
         try:
             answer = self._answer(received)
+            self._brain_failures = 0
         except UnavailableError as later:
-            self._give_back(received, later.message, later.retry_after or _PAUSE_S)
+            self._give_back(received, later.message, self._wait_for_brain(received, later))
             return
         except Exception as broken:  # noqa: BLE001 - whatever a message sets off, the thread must live on
             _log.error("message.broke id=%s attempt=%s", message.id, received.attempts + 1, exc_info=broken)
@@ -106,14 +113,31 @@ class Worker:
                 self._give_back(received, "something went wrong inside", _IDLE_S, broke=True)
                 return
             answer = Answer(text=_BROKEN)
-        self._stored(
-            lambda: self._outbox.answer(received, answer.text, answer.sources, remember=answer.remember)
-        )
-        logs.event(
-            _log, "message.answered", id=message.id, seconds=round(time.time() - received.received_at, 1)
-        )
-        self._streams.finish(message.id)
+        self._finish(received, answer)
+
+    def _finish(self, received: Received, answer: Answer) -> None:
+        message_id = received.message.id
+        try:
+            self._stored(
+                lambda: self._outbox.answer(received, answer.text, answer.sources, remember=answer.remember)
+            )
+        except ConflictError as gone:  # its sender was removed meanwhile
+            logs.event(_log, "message.dropped", id=message_id, why=gone.message)
+        else:
+            seconds = round(time.time() - received.received_at, 1)
+            logs.event(_log, "message.answered", id=message_id, seconds=seconds)
+        self._streams.finish(message_id)
         self.wake()  # the thread's next message is free now
+
+    def _wait_for_brain(self, received: Received, why: UnavailableError) -> float:
+        """Seconds to wait before the next try. While the brain is away, all that needs it waits together, longer and longer:
+        trying each message again and again would wear the disk (rule 9)."""
+        if not received.thinks:
+            return _PAUSE_S
+        pause = min(_LONGEST_PAUSE_S, max(why.retry_after or 0.0, 2.0**self._brain_failures))
+        self._brain_failures += 1
+        self._brain_away_until = time.monotonic() + pause
+        return pause
 
     def _give_back(self, received: Received, why: str, seconds: float, *, broke: bool = False) -> None:
         logs.event(_log, "message.waits", id=received.message.id, why=why, seconds=seconds)

@@ -63,7 +63,9 @@ class Client:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> Iterator[str]:
-        """The `data:` lines of a stream of server-sent events, as they arrive; with a body by POST, else by GET.
+        """The data of a stream of server-sent events, as it arrives; with a body by POST, else by GET.
+
+        A comment, by which the service shows that it is still at work, comes as an empty string.
 
         Closing the iterator hangs up, by which the service sees that nobody waits any more.
         """
@@ -81,8 +83,8 @@ class Client:
                     answer.read()
                     self._raise(answer)
                 for line in answer.iter_lines():
-                    if line.startswith("data:"):
-                        yield line.removeprefix("data:").strip()
+                    if line.startswith(("data:", ":")):
+                        yield line.removeprefix("data:").strip() if line.startswith("data:") else ""
             finally:
                 answer.close()
 

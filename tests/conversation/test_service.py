@@ -51,9 +51,8 @@ def reply_of(running: Running, message_id: str, seconds: float = 20) -> dict[str
 
 
 def events(running: Running, message_id: str) -> list[dict[str, Any]]:
-    return [
-        json.loads(line) for line in running.client("conversation").events(f"/messages/{message_id}/events")
-    ]
+    lines = running.client("conversation").events(f"/messages/{message_id}/events")
+    return [json.loads(line) for line in lines if line]
 
 
 def test_an_answer_streams_piece_by_piece_and_ends_with_the_reply(running: Running, brain: Brain) -> None:

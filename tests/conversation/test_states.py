@@ -164,6 +164,26 @@ def test_what_is_not_answered_is_noted_with_its_reason(box: Box, message: Messag
     assert box.inbox.claim(interactive_only=False) is None
 
 
+def test_while_the_brain_is_away_what_does_not_need_it_goes_ahead(box: Box) -> None:
+    box.inbox.receive(mail(1, text="When is the hedge cut?"))
+    box.inbox.receive(mail(2, text="status", thread="<1@x>"))
+    claimed = box.inbox.claim(interactive_only=False, brain=False)
+    assert claimed
+    assert claimed.message.text == "status"
+    assert box.inbox.claim(interactive_only=False, brain=False) is None
+
+
+def test_an_answer_to_somebody_who_left_meanwhile_is_dropped(box: Box) -> None:
+    bert = box.people.add("Bert", "member", [("mail", "bert@example.org")])
+    box.inbox.receive(mail(sender="bert@example.org"))
+    claimed = box.inbox.claim(interactive_only=False)
+    assert claimed
+    box.people.remove(bert.id)
+    box.inbox.turn_away(bert.id)
+    with pytest.raises(ConflictError):
+        box.outbox.answer(claimed, "Hello", (), remember=False)
+
+
 def test_attachments_stay_until_the_answer_is_fixed(box: Box) -> None:
     box.inbox.receive(mail(attachments=(Attachment(name="a.txt", data=b"abc"),)))
     box.lose_power()

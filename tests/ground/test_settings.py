@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,26 @@ def test_saving_keeps_what_a_newer_version_wrote(tmp_path: Path) -> None:
     settings.save(tmp_path, {"brain.context": 2048})
     content = tomllib.loads((tmp_path / settings.FILE_NAME).read_text())
     assert content == {"future": {"thing": "yes"}, "brain": {"unknown": 1, "context": 2048}}
+
+
+def test_saves_at_once_lose_nothing(tmp_path: Path) -> None:
+    settings.save(tmp_path, {"brain.token": "abcdefgh"})
+
+    def save(key: str) -> None:
+        for number in range(40):
+            settings.save(tmp_path, {key: str(number)})
+            assert load(tmp_path).secret("brain.token").reveal() == "abcdefgh"
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(save, ("house.name", "brain.model", "recall.embedder")))
+    assert load(tmp_path).text("house.name") == load(tmp_path).text("brain.model") == "39"
+
+
+def test_a_secret_of_the_wrong_type_is_not_shown(tmp_path: Path) -> None:
+    (tmp_path / settings.FILE_NAME).write_text("[brain]\ntoken = 98765432\n")
+    with pytest.raises(SettingsError, match="quotes") as refused:
+        load(tmp_path)
+    assert "98765432" not in str(refused.value)
 
 
 def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
