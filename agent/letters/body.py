@@ -18,12 +18,33 @@ from agent.letters.headers import Mail
 from agent.message import Attachment
 
 LONGEST_TEXT = 200_000  # characters
+_MOST_READ = (
+    400_000  # characters of all plain text parts together that are worked on; the rest is quoted history
+)
 _DEEPEST = 20  # multiparts within multiparts
 _MOST_PARTS = 200
 _LONGEST_NAME = 120  # characters
 _STUB = re.compile(r"\bhtml\b|view this (e-?)?mail", re.IGNORECASE)
 _LONGEST_STUB = 250  # characters
 _ENCRYPTED = ("application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted")
+
+
+@dataclass(kw_only=True)
+class Budget:
+    """How much of one mail is still worked on, in characters, whatever part it stands in."""
+
+    plain: int = _MOST_READ
+    html: int = markup.LONGEST_HTML
+
+    def cut(self, text: str, *, html: bool) -> str:
+        """So much of the text as the budget still has, which is then spent."""
+        if html:
+            text = text[: self.html]
+            self.html -= len(text)
+        else:
+            text = text[: self.plain]
+            self.plain -= len(text)
+        return text
 
 
 @dataclass(kw_only=True)
@@ -34,6 +55,7 @@ class Body:
     attachments: list[Attachment] = field(default_factory=list)
     encrypted: bool = False
     parts: int = 0
+    budget: Budget = field(default_factory=Budget)
 
     @property
     def text(self) -> str:
@@ -63,7 +85,7 @@ def _walk(part: Mail, body: Body, depth: int) -> None:
         for child in _children(part):
             _walk(child, body, depth + 1)
     elif kind in ("text/plain", "text/html") and not _is_file(part):
-        body.texts.append(_readable(part))
+        body.texts.append(_readable(part, body.budget))
     elif not (part.get_content_maintype() == "application" and "signature" in kind):
         body.attachments.append(_attachment(part, len(body.attachments) + 1))
 
@@ -72,7 +94,7 @@ def _choose(part: Mail, body: Body, depth: int) -> None:
     """Takes the plain text where there is one that says something, else the form that says most; files from every form."""
     forms: list[Body] = []
     for child in _children(part):
-        form = Body(parts=body.parts)
+        form = Body(parts=body.parts, budget=body.budget)
         _walk(child, form, depth + 1)
         body.parts = form.parts
         if (
@@ -121,9 +143,10 @@ def _is_stub(text: str) -> bool:
     return not stripped or (len(stripped) < _LONGEST_STUB and bool(_STUB.search(stripped)))
 
 
-def _readable(part: Mail) -> str:
-    text = headers.clean(headers.text_of(_bytes(part), _charset(part)))
-    if part.get_content_type() == "text/html":
+def _readable(part: Mail, budget: Budget) -> str:
+    is_html = part.get_content_type() == "text/html"
+    text = headers.clean(budget.cut(headers.text_of(_bytes(part), _charset(part)), html=is_html))
+    if is_html:
         return headers.clean(markup.as_text(text))
     if _parameter(part, "format").lower() == "flowed":
         text = unflowed(text, delete_space=_parameter(part, "delsp").lower() == "yes")
@@ -137,7 +160,7 @@ def unflowed(text: str, *, delete_space: bool) -> str:
         text: The text with `\\n` as line ends.
         delete_space: Whether the space at a soft line end is part of no word (`delsp=yes`).
     """
-    lines: list[str] = []
+    lines: list[list[str]] = []  # each in its pieces
     open_depth = -1  # quote depth of the paragraph that goes on, or -1
     for raw in text.split("\n"):
         depth = len(raw) - len(raw.lstrip(">"))
@@ -145,11 +168,12 @@ def unflowed(text: str, *, delete_space: bool) -> str:
         soft = line.endswith(" ") and line != "-- "
         content = line[:-1] if soft and delete_space else line
         if open_depth == depth and line != "-- ":
-            lines[-1] += content
+            lines[-1].append(content)
         else:
-            lines.append(f"{'>' * depth} {content}" if depth else content)
+            lines.append([f"{'>' * depth} {content}" if depth else content])
         open_depth = depth if soft else -1
-    return "\n".join(line if line == "-- " else line.rstrip(" ") for line in lines)
+    joined = ("".join(pieces) for pieces in lines)
+    return "\n".join(line if line == "-- " else line.rstrip(" ") for line in joined)
 
 
 def _attachment(part: Mail, number: int) -> Attachment:
@@ -163,7 +187,7 @@ def _attachment(part: Mail, number: int) -> Attachment:
 
 
 def _bytes(part: Mail) -> bytes:
-    with contextlib.suppress(LookupError, ValueError, TypeError, AttributeError):
+    with contextlib.suppress(Exception):  # such as a RecursionError of mails within mails
         payload = part.get_payload()
         if isinstance(payload, list):
             return payload[0].as_bytes() if payload and isinstance(payload[0], Message) else b""

@@ -10,16 +10,22 @@ from __future__ import annotations
 
 import base64
 import binascii
-import email.policy
+import codecs
 import quopri
 import re
 import unicodedata
 from email.message import Message
 from email.parser import BytesParser
+from email.policy import Compat32
 from email.utils import getaddresses
 from typing import TypeAlias
 
 LONGEST_FIELD = 10_000  # characters
+LONGEST_HEAD = 256_000  # bytes
+_MOST_LINES = 600_000  # 45 MB of attachments; of a mail with more only the beginning is read
+_BEGINNING = 1_000_000  # bytes
+_MOST_LOOKS = 10_000_000  # lines times multiparts: what the parser looks at
+_MOST_FIELDS = 20  # of one name that are searched for addresses
 _LONGEST_ID = 900  # characters; RFC 5322 allows lines of 998
 
 _WORD = r"=\?([^?\s]{1,60})\?([bq])\?([^?]*)\?="
@@ -31,12 +37,42 @@ _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
+# Python's codecs that are no charset of a mail, or take quadratic time.
+_NO_CHARSETS = frozenset(["idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined"])
+
 Mail: TypeAlias = "Message[str, str]"
 
 
+class _Short(Compat32):
+    """The older policy, with an end to every field: some of Python's readers of fields take quadratic time."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:LONGEST_FIELD]
+
+
+_POLICY = _Short()
+
+
 def parse(mail: bytes) -> Mail:
-    """The mail's structure. Never raises: what is broken is kept as text."""
-    return BytesParser(policy=email.policy.compat32).parsebytes(mail)
+    """The mail's structure. Never raises, and takes about a second at most: what is broken or too deep is kept as text."""
+    lines = max(mail.count(b"\n"), mail.count(b"\r"))
+    if lines > _MOST_LINES:
+        mail = mail[:_BEGINNING]
+    mail = _with_short_head(mail)
+    flat = lines * mail.lower().count(b"multipart/") > _MOST_LOOKS
+    try:
+        return BytesParser(policy=_POLICY).parsebytes(mail, headersonly=flat)
+    except Exception:  # noqa: BLE001 - RecursionError at parts within parts, and whatever else a hostile mail finds
+        return BytesParser(policy=_POLICY).parsebytes(mail, headersonly=True)
+
+
+def _with_short_head(mail: bytes) -> bytes:
+    ends = [end for end in (mail.find(b"\n\n"), mail.find(b"\r\n\r\n")) if end >= 0]
+    end = min(ends, default=len(mail))
+    if end <= LONGEST_HEAD:
+        return mail
+    return mail[: mail.rfind(b"\n", 0, LONGEST_HEAD) + 1] + b"\n" + mail[end:].lstrip(b"\r\n")
 
 
 def field(mail: Mail, name: str) -> str:
@@ -63,8 +99,12 @@ def addresses(mail: Mail, name: str) -> list[str]:
     # Parsed before decoding: an encoded display name may hold commas and angle brackets.
     wanted = name.lower()
     values = [str(value)[:LONGEST_FIELD] for key, value in mail.raw_items() if key.lower() == wanted]
-    texts = [text_of(value.encode("utf-8", "surrogateescape"), "utf-8") for value in values]
-    found = (clean(address).strip().lower() for _, address in getaddresses(texts))
+    texts = [text_of(value.encode("utf-8", "surrogateescape"), "utf-8") for value in values[:_MOST_FIELDS]]
+    try:
+        pairs = getaddresses(texts)
+    except Exception:  # noqa: BLE001 - comments within comments end in a RecursionError; what nobody can read names nobody
+        return []
+    found = (clean(address).strip().lower() for _, address in pairs)
     return [address for address in found if "@" in address and " " not in address]
 
 
@@ -77,7 +117,8 @@ def text_of(data: bytes, charset: str) -> str:
     """Bytes as text: as declared, else as UTF-8, else as Western European; never raises."""
     for name in (charset or "utf-8", "utf-8", "cp1252"):
         try:
-            return data.decode(name)
+            if codecs.lookup(name).name not in _NO_CHARSETS:
+                return data.decode(name)
         except (LookupError, ValueError):
             continue
     return data.decode("latin-1")

@@ -7,11 +7,14 @@ Does not know: mail, or which part of the text is new.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from html.parser import HTMLParser
 
 LONGEST_HTML = 500_000  # characters; more is no letter
-_DEEPEST = 500  # elements within elements
+_MOST_TAGS = 50_000
+_LONGEST_PIECE = 2_000  # characters of a line that are still looked at
+_DEEPEST = 100  # elements within elements
 _DEEPEST_QUOTE = 5
 
 _BLOCKS = frozenset({
@@ -28,6 +31,7 @@ _SPACED = frozenset(["h1", "h2", "h3", "h4", "h5", "h6", "p", "table", "ul", "ol
 _HIDING = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])|mso-hide\s*:\s*all", re.IGNORECASE
 )
+_DECLARATION = re.compile(r"<[!?][^>]*>")
 # What mail programs wrap around the mail that is answered.
 _QUOTING = re.compile(
     r"gmail_quote|yahoo_quoted|moz-cite-prefix|protonmail_quote|zmail_extra|tutanota_quote", re.IGNORECASE
@@ -35,11 +39,33 @@ _QUOTING = re.compile(
 
 
 def as_text(html: str) -> str:
-    """The page as a person would read it aloud."""
+    """The page as a person would read it aloud; in linear time, and never raises."""
     reader = _Reader()
-    reader.feed(html[:LONGEST_HTML])
-    reader.close()
+    with contextlib.suppress(Exception):  # what was read until then is its text
+        reader.feed(_bounded(html[:LONGEST_HTML]))
+        reader.close()
     return reader.text()
+
+
+def _bounded(html: str) -> str:
+    """The page without what makes HTMLParser search to the end again and again: comments, declarations, tags that never end."""
+    html = _without_comments(html)
+    if html.count("<") > _MOST_TAGS:
+        html = "<".join(html.split("<", _MOST_TAGS)[:_MOST_TAGS])
+    closed = html.rfind(">") + 1
+    return _DECLARATION.sub(" ", html[:closed]) + html[closed:].replace("<", "&lt;")
+
+
+def _without_comments(html: str) -> str:
+    kept: list[str] = []
+    start = 0
+    while (begin := html.find("<!--", start)) >= 0:
+        kept.append(html[start:begin])
+        end = html.find("-->", begin + 2)
+        if end < 0:
+            return " ".join(kept)
+        start = end + 3
+    return " ".join([*kept, html[start:]])
 
 
 class _Reader(HTMLParser):
@@ -47,6 +73,7 @@ class _Reader(HTMLParser):
         super().__init__(convert_charrefs=True)
         self._lines: list[str] = []
         self._line = ""
+        self._before: list[str] = []  # what stands in the same line before it
         self._unseen: list[str] = []  # open elements from the first hidden one on
         self._quotes: list[str] = []  # open elements from the first quoting one on
         self._quoted = 0
@@ -88,9 +115,13 @@ class _Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._unseen:
             return
+        self._shift()
         if self._pre:
-            *whole, self._line = (self._line + data).split("\n")
-            self._lines += [self._prefix() + line for line in whole]
+            *whole, last = data.split("\n")
+            for line in whole:
+                self._line += line
+                self._break(keep_empty=True)
+            self._line += last
             return
         text = re.sub(r"[ \t\r\n\f]+", " ", data)
         self._line += text.lstrip(" ") if not self._line or self._line.endswith((" ", "\t")) else text
@@ -125,11 +156,19 @@ class _Reader(HTMLParser):
             self._line += f" <{target}>"
         self._link = ""
 
+    def _shift(self) -> None:
+        """Keeps the piece that is added to short: adding to a long text copies it."""
+        if len(self._line) > _LONGEST_PIECE:
+            self._before.append(self._line[:-1])
+            self._line = self._line[-1]
+            self._link_starts = 0
+
     def _prefix(self) -> str:
         return "> " * min(self._quoted, _DEEPEST_QUOTE)
 
     def _break(self, *, blank: bool = False, keep_empty: bool = False) -> None:
-        line = self._line.rstrip()
+        line = "".join([*self._before, self._line]).rstrip()
+        self._before.clear()
         self._line = ""
         self._link_starts = 0
         if line or keep_empty:

@@ -145,6 +145,8 @@ def _attribution(lines: list[str], index: int) -> int:
 
 
 def _is_attribution(lines: list[str]) -> bool:
+    if not lines[-1].rstrip().endswith((":", "\uff1a")):
+        return False
     joined = " ".join(line.strip() for line in lines)
     if len(joined) > _LONGEST_JOINED:
         return False
