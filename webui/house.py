@@ -13,7 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.errors import ConflictError, NisseError, NotFoundError, RequestError, UnavailableError
+from agent.errors import (
+    ConflictError,
+    NisseError,
+    NotFoundError,
+    RequestError,
+    StorageError,
+    UnavailableError,
+)
 from agent.message import Message, Person
 from agent.settings import Settings
 from agent.wire.call import Client, client
@@ -160,7 +167,8 @@ class House:
             return []
 
     def _step(self, reply_id: str, step: str) -> None:
-        with contextlib.suppress(ConflictError, NotFoundError, UnavailableError):
+        # Whoever can read the answer shall read it, also on a full disk: it is marked when it is shown again.
+        with contextlib.suppress(ConflictError, NotFoundError, StorageError, UnavailableError):
             self.conversation.post(f"/replies/{reply_id}/{step}", timeout=_QUICK_S)
 
 

@@ -65,8 +65,8 @@ def furnish(
         ownership=ownership,
         store=store,
         sessions=Sessions(store, clock),
-        code_throttle=Throttle(free=5, free_in_all=5, pause=60, longest=3600, spares_newcomers=False),
-        password_throttle=Throttle(free=5, free_in_all=20, pause=60, longest=3600, spares_newcomers=True),
+        code_throttle=Throttle(free=5, free_in_all=20, pause=60, longest=3600, longest_in_all=5),
+        password_throttle=Throttle(free=5, free_in_all=20, pause=60, longest=3600, longest_in_all=3600),
         ticks=ticks,
     )
 

@@ -25,7 +25,7 @@ class Throttle:
     """Counts wrong guesses; some are free, then each is followed by a pause twice as long as the one before."""
 
     def __init__(
-        self, *, free: int, free_in_all: int, pause: float, longest: float, spares_newcomers: bool
+        self, *, free: int, free_in_all: int, pause: float, longest: float, longest_in_all: float
     ) -> None:
         """Begins with a clean record.
 
@@ -34,12 +34,12 @@ class Throttle:
             free_in_all: Wrong guesses of all addresses together before the pause of all.
             pause: Seconds of the first pause.
             longest: Seconds that no pause exceeds.
-            spares_newcomers: Whether the pause of all leaves out addresses that never guessed wrong, so that nobody can keep the
-                owner out by guessing wrong from elsewhere.
+            longest_in_all: Seconds after an address's own last wrong guess for which the pause of all can hold it up. Addresses
+                that never guessed wrong are not held up, so that nobody can keep the owner out by guessing wrong from elsewhere.
         """
         self._free, self._free_in_all = free, free_in_all
         self._pause, self._longest = pause, longest
-        self._spares_newcomers = spares_newcomers
+        self._longest_in_all = longest_in_all
         self._all = _Record()
         self._by_address: dict[str, _Record] = {}
         self._lock = threading.Lock()
@@ -53,9 +53,10 @@ class Throttle:
         """
         with self._lock:
             own = self._by_address.get(group(address))
-            spared = self._spares_newcomers and own is None
-            ends = [own.until if own else 0.0, 0.0 if spared else self._all.until]
-            return max(0.0, max(ends) - now)
+            if own is None:
+                return 0.0
+            held_up = min(self._all.until, own.last + self._longest_in_all)
+            return max(0.0, max(own.until, held_up) - now)
 
     def failed(self, address: str, now: float) -> None:
         """The guess was wrong."""

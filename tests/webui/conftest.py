@@ -43,7 +43,7 @@ class Household:
         self._running = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        room = conversation.furnish(self.settings)
+        room = self.room = conversation.furnish(self.settings)
         self.people = room.people
         self._running.callback(room.store.close)
         self._running.enter_context(Served(conversation.create_app(self.settings, room), self._conversation))

@@ -225,13 +225,23 @@ def test_changing_ones_password_ends_other_sessions(
     form = {
         "address": "otto@example.org",
         "present": "correct horse battery",
-        "password": "a new one, longer",
+        "password": " a new one, longer ",
     }
     assert otto.post("/you/password", form | {"present": "guess guess guess"}, page="/you").status_code == 401
     assert otto.post("/you/password", form, page="/you").status_code == 303
     assert otto.get("/you").status_code == 200
     assert elsewhere.get("/you").status_code == 303
-    assert elsewhere.logs_in("otto@example.org", "a new one, longer").location == "/"
+    assert elsewhere.logs_in("otto@example.org", " a new one, longer ").location == "/"
+
+
+def test_the_owner_gives_passwords_as_they_were_typed(household: Household, anna: Browser) -> None:
+    member = {"name": "Ida", "address": "ida@example.org", "password": " three words here "}
+    anna.post("/people", member, page="/people")
+    ida = Browser(household.app, address="192.0.2.61")
+    assert ida.logs_in("ida@example.org", " three words here ").location == "/"
+    person = next(one for one in household.people.everybody() if one.name == "Ida")
+    anna.post(f"/people/{person.id}/password", {"password": "four words are here "}, page="/people")
+    assert Browser(household.app).logs_in("ida@example.org", "four words are here ").location == "/"
 
 
 def test_the_house_can_have_another_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from webui.throttle import Throttle
 
 
-def throttle(*, spares_newcomers: bool = False) -> Throttle:
-    return Throttle(free=5, free_in_all=5, pause=60, longest=3600, spares_newcomers=spares_newcomers)
+def throttle(*, longest_in_all: float = 3600) -> Throttle:
+    return Throttle(free=5, free_in_all=5, pause=60, longest=3600, longest_in_all=longest_in_all)
 
 
 def test_the_pause_doubles_up_to_the_longest() -> None:
@@ -22,15 +22,26 @@ def test_the_pause_doubles_up_to_the_longest() -> None:
     assert waits[-1] == 3600
 
 
-def test_guessing_from_many_addresses_makes_all_wait() -> None:
+def test_guessing_from_many_addresses_makes_all_wait_that_guessed_wrong() -> None:
     each = throttle()
     for number in range(5):
         each.failed(f"192.0.2.{number}", 0)
-    assert each.wait("198.51.100.1", 0) == 60
+    assert each.wait("192.0.2.1", 0) == 60
+
+
+def test_others_hold_nobody_up_longer_than_the_pause_of_all_may_last() -> None:
+    each = throttle(longest_in_all=5)
+    each.failed("192.0.2.1", 0)
+    for second in range(5):
+        for number in range(50):
+            each.failed(f"198.51.100.{number}", second)
+        assert each.wait("192.0.2.1", second) == 5 - second
+    assert each.wait("192.0.2.1", 5) == 0
+    assert each.wait("198.51.100.1", 5) > 50
 
 
 def test_who_never_guessed_wrong_is_spared() -> None:
-    each = throttle(spares_newcomers=True)
+    each = throttle()
     for number in range(200):
         each.failed(f"192.0.2.{number}", 0)
     assert each.wait("198.51.100.1", 0) == 0
@@ -38,7 +49,7 @@ def test_who_never_guessed_wrong_is_spared() -> None:
 
 
 def test_a_network_of_ipv6_counts_as_one() -> None:
-    each = throttle(spares_newcomers=True)
+    each = throttle()
     for number in range(5):
         each.failed(f"2001:db8::{number:x}", 0)
     assert each.wait("2001:db8::ffff", 0) == 60

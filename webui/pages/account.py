@@ -38,7 +38,7 @@ def change() -> ResponseReturnValue:
             raise AuthenticationError(
                 "This address and password do not fit.", hint="Look for a slip of the keys."
             )
-        body = {"password": request.form.get("password", "").strip()}
+        body = {"password": request.form.get("password", "")}
         portal().house.conversation.post(f"/people/{me.person}/password", body)
     except NisseError as refused:
         if isinstance(refused, AuthenticationError):

@@ -13,13 +13,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template
+from flask import Blueprint, Response, redirect, render_template, stream_with_context
 from flask.typing import ResponseReturnValue
 
 from agent import logs
 from agent.errors import NisseError, NotFoundError, RequestError, TooManyError
 from agent.message import Message
-from agent.wire.serve import json_body
+from agent.wire.serve import hung_up, json_body
 from webui.exchange import shown, unfinished
 from webui.house import House, calm
 from webui.portal import portal, visitor
@@ -87,7 +87,7 @@ def watch(message_id: str) -> ResponseReturnValue:
         raise TooManyError(
             "Many people are asking just now.", hint="The answer will appear here in a moment."
         )
-    answer = Response(_events(house, message_id), mimetype="text/event-stream")
+    answer = Response(stream_with_context(_events(house, message_id)), mimetype="text/event-stream")
     answer.call_on_close(streams.release)
     return answer
 
@@ -112,6 +112,11 @@ def _events(house: House, message_id: str) -> Iterator[str]:
     yield ": begun\n\n"
     try:
         for text in house.events(message_id):
+            if hung_up():
+                return
+            if not text:  # a sign of life, by which the server sees whether the tab is still open
+                yield ": still here\n\n"
+                continue
             event = json.loads(text)
             reply = event.get("reply")
             if reply is None:

@@ -29,7 +29,8 @@ def show() -> ResponseReturnValue:
 @blueprint.post("")
 def add() -> ResponseReturnValue:
     """Adds a member, who can write to the house at once, and log in if a password was given."""
-    name, address, password = (request.form.get(key, "").strip() for key in ("name", "address", "password"))
+    name, address = (request.form.get(key, "").strip() for key in ("name", "address"))
+    password = request.form.get("password", "")
     body = {"name": name, "role": "member", "addresses": [["mail", address]]}
     try:
         if not address:
@@ -46,7 +47,7 @@ def set_password(person_id: str) -> ResponseReturnValue:
     """Gives a member a password, or a new one; who is logged in as them must log in again."""
     try:
         portal().house.conversation.post(
-            f"/people/{_known(person_id)}/password", {"password": request.form.get("password", "").strip()}
+            f"/people/{_known(person_id)}/password", {"password": request.form.get("password", "")}
         )
     except NisseError as refused:
         return _page(" ".join(calm(refused)), refused.status)

@@ -68,7 +68,8 @@ def make_owner() -> ResponseReturnValue:
         raise ForbiddenError(
             "The code on the box's screen comes first.", hint="Go back to the start and type it."
         )
-    name, address, password = (request.form.get(key, "").strip() for key in ("name", "address", "password"))
+    name, address = (request.form.get(key, "").strip() for key in ("name", "address"))
+    password = request.form.get("password", "")
     try:
         if len(password) < SHORTEST_PASSWORD:
             raise RequestError(
