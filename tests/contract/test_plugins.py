@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agent import registry, settings
+from agent import registry
 from agent.__main__ import SERVICES
 from agent.errors import NotFoundError
-from agent.settings import Setting
 
 CHECKOUT = Path(__file__).parent.parent.parent
 PROGRAMS = CHECKOUT / "rootfs" / "etc" / "supervisor" / "conf.d"
@@ -20,23 +19,6 @@ WITHOUT_PROCESS = {"console"}  # somebody starts it by hand
 every_channel = pytest.mark.parametrize("name", registry.names("agent.channels"))
 every_command = pytest.mark.parametrize("name", registry.names("agent.commands"))
 every_reader = pytest.mark.parametrize("name", registry.names("agent.recall.readers"))
-
-
-@every_channel
-def test_a_channel_has_its_class_its_kind_of_address_and_its_check(name: str) -> None:
-    module = registry.load("agent.channels", name)
-    assert isinstance(registry.declared("agent.channels", name, "ADDRESS_KIND"), str)
-    assert callable(module.Channel.run)
-    assert callable(module.check)
-
-
-@every_channel
-def test_a_channels_settings_are_literals_of_its_own_section(name: str) -> None:
-    for literal in registry.declared("agent.channels", name, "SETTINGS") or ():
-        setting = Setting(**literal)
-        assert setting.section == name
-        assert settings.checked(setting, setting.default) == setting.default
-        assert setting.help.endswith((".", "?", ")"))
 
 
 @every_channel
