@@ -3,7 +3,7 @@
 No provider and no internet are needed: whoever is known writes to `nisse@localhost`, and the answer lies in a Maildir (the portal
 shows it on the page Letters), or goes out by a relay that the owner named. The door never passes a mail on.
 
-Reading order: `reception` (what is said at the door), `listening`, `delivery`, `maildir`, `certificate`.
+Reading order: `reception` (what is said at the door), `throttle`, `listening`, `delivery`, `maildir`, `certificate`.
 """
 
 from __future__ import annotations

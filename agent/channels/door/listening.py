@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Iterable
+from typing import Any
 
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from agent.channels._house import House
 from agent.channels.door import certificate
@@ -21,10 +22,12 @@ from agent.wire.serve import is_loopback
 
 MEGABYTE = 1_000_000
 _CONNECTIONS = 8  # each may hold one whole mail in memory
+_FROM_ONE_ADDRESS = 3  # beyond this machine, so that no single device takes all places
 _TIMEOUT_S = 120.0
+_TOO_MANY = b"421 4.7.0 Too many at the door; try again in a moment\r\n"
 _LONGEST_LINE = 1_000_000  # bytes; hand-made mails come with bare newlines, and so as one line
 _HERE = ("localhost", "localhost.localdomain")
-_COMMANDS = {"AUTH": 3, "*": 100}  # of a kind in one connection; guessing passwords is slow that way
+_COMMANDS = {"AUTH": 3, "*": 100}  # of a kind in one connection
 
 
 def place(settings: Settings) -> tuple[str, int]:
@@ -37,6 +40,16 @@ def place(settings: Settings) -> tuple[str, int]:
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise SettingsError("door.listen is no address with a port.", hint="It looks like 127.0.0.1:8025.")
     return host.strip("[]"), int(port)
+
+
+def has_place(address: str, present: Iterable[str]) -> bool:
+    """Whether one more connection from this address may come in.
+
+    Args:
+        address: The client's IP address.
+        present: The addresses of the connections that stand at the door, this one left out.
+    """
+    return is_loopback(address) or sum(other == address for other in present) < _FROM_ONE_ADDRESS
 
 
 class Sessions:
@@ -56,7 +69,7 @@ class Sessions:
         self._largest = settings.number("conversation.max_message") * MEGABYTE
         self._login = not is_loopback(host)
         self._tls = certificate.context(settings.folder("door"), self._name) if self._login else None
-        self._open: set[SMTP] = set()
+        self._open: set[_Session] = set()
         self._reception = Reception(
             house,
             name=self._name,
@@ -79,29 +92,67 @@ class Sessions:
             tls_context=self._tls,
             require_starttls=self._login,
             auth_required=self._login,
-            authenticator=self._reception.authenticate,
+            authenticator=_given,
             command_call_limit=_COMMANDS,
             timeout=_TIMEOUT_S,
             loop=self._loop,
         )
-        session.on_end = self._open.discard
+        session.present = self._open
+        session.reception = self._reception
         self._open.add(session)
         return session
 
 
 class _Session(SMTP):
     line_length_limit = _LONGEST_LINE
-    on_end: Callable[[SMTP], None]
+    present: set[_Session]  # all that stand at the door
+    reception: Reception
+    address = ""
+    is_turned_away = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if peer else ""
+        if has_place(self.address, [other.address for other in self.present if other is not self]):
+            super().connection_made(transport)
+            return
+        self.is_turned_away = True
+        _turn_away(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.on_end(self)
-        super().connection_lost(error)
+        self.present.discard(self)
+        if not self.is_turned_away:
+            super().connection_lost(error)
+
+    # aiosmtpd asks its authenticator in the loop, where waiting for conversation would hold up all connections; so that one only
+    # passes on what was said, and the question is asked here.
+
+    async def auth_PLAIN(self, server: Any, words: list[str]) -> AuthResult:  # noqa: N802
+        return await self._verified(await super().auth_PLAIN(server, words))
+
+    async def auth_LOGIN(self, server: Any, words: list[str]) -> AuthResult:  # noqa: N802
+        return await self._verified(await super().auth_LOGIN(server, words))
+
+    async def _verified(self, heard: AuthResult) -> AuthResult:
+        given = heard.auth_data
+        if self.session is None or not isinstance(given, LoginPassword):
+            return heard
+        return await self.reception.verified(self.session, given)
+
+
+def _given(_server: SMTP, _session: Any, _envelope: Any, _mechanism: str, given: Any) -> AuthResult:
+    is_usable = isinstance(given, LoginPassword)
+    return AuthResult(success=is_usable, handled=is_usable, auth_data=given)
 
 
 class _Busy(asyncio.Protocol):
     """Turns away whoever comes while all places are taken."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.write(b"421 4.7.0 Too many at the door; try again in a moment\r\n")
-        transport.close()
+        _turn_away(transport)
+
+
+def _turn_away(transport: asyncio.BaseTransport) -> None:
+    if isinstance(transport, asyncio.WriteTransport):
+        transport.write(_TOO_MANY)
+    transport.close()

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import Any
 
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from agent import logs
 from agent.channels._house import House
+from agent.channels.door.throttle import Throttle
 from agent.errors import NisseError, RequestError, StorageError, TooLargeError, UnavailableError
 from agent.letters import reading
 from agent.message import Person
@@ -44,6 +46,7 @@ class Reception:
         self._domains = domains
         self._address = address
         self._login = login
+        self._throttle = Throttle()
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd looks for this name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
@@ -59,7 +62,7 @@ class Reception:
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Hands the mail in; what it answers is true when it is said."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(None, self._take, session, envelope)
+            return await asyncio.to_thread(self._take, session, envelope)
         except TooLargeError:
             return "552 5.3.4 This mail is larger than the house takes"
         except RequestError as never:
@@ -77,24 +80,38 @@ class Reception:
         _log.error("door.broke", exc_info=error)
         return "451 4.3.0 Something went wrong inside; try again later"
 
-    def authenticate(
-        self, _server: SMTP, session: Session, _envelope: Envelope, _mechanism: str, given: Any
-    ) -> AuthResult:
-        """Who logs in (aiosmtpd's `authenticator`)."""
-        if not isinstance(given, LoginPassword):
-            return AuthResult(success=False, handled=False)
+    async def handle_AUTH(  # noqa: N802
+        self, _server: SMTP, session: Session, _envelope: Envelope, _words: list[str]
+    ) -> Any:
+        """Hears no password from an address that guessed too often; else aiosmtpd goes on."""
+        return self._pause(session) or MISSING
+
+    async def verified(self, session: Session, given: LoginPassword) -> AuthResult:
+        """Who logs in.
+
+        Args:
+            session: Whose connection it is.
+            given: What they said.
+        """
+        pause = self._pause(session)
+        if pause:
+            return AuthResult(success=False, handled=False, message=pause)
+        login, password = (word.decode("utf-8", "replace") for word in given)
         try:
-            person = self._house.verify(
-                given.login.decode("utf-8", "replace"), given.password.decode("utf-8", "replace")
-            )
+            person = await asyncio.to_thread(self._house.verify, login, password)
         except NisseError as away:
             logs.event(_log, "login.waits", level=logging.WARNING, why=away)
             return AuthResult(
                 success=False, handled=False, message="454 4.7.0 Not just now; try again in a moment"
             )
         if person is None:
-            logs.event(_log, "login.refused", level=logging.WARNING, peer=(session.peer or ("",))[0])
+            self._throttle.wrong(_address(session), time.monotonic())
+            logs.event(_log, "login.refused", level=logging.WARNING, peer=_address(session))
         return AuthResult(success=person is not None, handled=person is not None, auth_data=person)
+
+    def _pause(self, session: Session) -> str:
+        seconds = self._throttle.pause(_address(session), time.monotonic())
+        return f"454 4.7.0 Too many wrong passwords; try again in {round(seconds) + 1} s" if seconds else ""
 
     def _take(self, session: Session, envelope: Envelope) -> str:
         content = envelope.content
@@ -136,3 +153,7 @@ class Reception:
         if self._address and f"{local}@{domain}" == self._address:
             return True
         return local.partition("+")[0] == self._name and domain in self._domains
+
+
+def _address(session: Session) -> str:
+    return str((session.peer or ("",))[0])
