@@ -12,7 +12,7 @@ from typing import Protocol
 
 from agent import logs
 from agent.channels._house import House
-from agent.channels._patience import Patience
+from agent.channels._patience import Patience, Refusals
 from agent.errors import (
     AuthenticationError,
     ConflictError,
@@ -26,11 +26,9 @@ from agent.message import Reply
 
 _log = logging.getLogger(__name__)
 
-WRONG_PASSWORDS = 3  # a server may lock an account on which a wrong password is tried for ever
 _LONGEST_WAIT_S = 60.0  # while conversation is away
 _LONGEST_RETRY_S = 3600.0
 _TRIED_FOR_S = 3 * 24 * 3600.0  # about as long as mail servers try
-_UNSURE_PAUSE_S = 2.0
 
 
 class Carrier(Protocol):
@@ -49,7 +47,11 @@ class Carrier(Protocol):
         """
 
     def was_carried(self, reply: Reply) -> bool | None:
-        """Whether an earlier try of this reply went out; None while that cannot be said yet."""
+        """Whether an earlier try of this reply went out; None while that cannot be said yet.
+
+        Raises:
+            AuthenticationError: The far end refuses the password.
+        """
 
     def settle(self, reply: Reply) -> None:
         """Does what is left to do about a reply that went out; called before it is reported."""
@@ -71,33 +73,47 @@ class Outgoing:
         self._retry = retry
         self._carried: set[str] = set()  # went out, but conversation could not be told yet
         self._tries: dict[str, int] = {}
-        self._wrong_passwords = 0
+        self._refusals = Refusals()
 
     def run(self) -> None:
-        """Sends for ever; returns only when the far end keeps refusing the password."""
-        patience = Patience(_LONGEST_WAIT_S)
-        while self._wrong_passwords < WRONG_PASSWORDS:
+        """Sends for ever."""
+        away, unsure = Patience(_LONGEST_WAIT_S), Patience(_LONGEST_WAIT_S)
+        while True:
             try:
-                if not self.send_waiting():
-                    time.sleep(_UNSURE_PAUSE_S)
-                patience.reset()
-            except NisseError as away:
-                if patience.failures == 0:
-                    logs.event(_log, "replies.wait", level=logging.WARNING, why=away)
-                patience.wait()
-        logs.event(
-            _log,
-            "replies.stopped",
-            level=logging.ERROR,
-            why="the server refused the password three times",
-            hint="correct the settings; sending then goes on by itself",
-        )
+                if self.send_waiting():
+                    unsure.reset()
+                else:
+                    unsure.wait()
+                away.reset()
+            except (AuthenticationError, SettingsError) as refused:
+                self._wait_for_settings(refused)
+            except NisseError as why:
+                if away.failures == 0:
+                    logs.event(_log, "replies.wait", level=logging.WARNING, why=why)
+                away.wait()
+
+    def _wait_for_settings(self, refused: NisseError) -> None:
+        wait = self._refusals.next_wait()
+        logs.event(_log, "replies.refused", level=logging.WARNING, why=refused, tries=self._refusals.count)
+        if self._refusals.slow:
+            logs.event(
+                _log,
+                "replies.stopped",
+                level=logging.ERROR,
+                why=self._refusals.why,
+                hint="correct the settings; sending then goes on by itself",
+            )
+        time.sleep(wait)
 
     def send_waiting(self) -> bool:
         """Sends what waits now.
 
         Returns:
             False if some replies may or may not have gone out, so that looking again at once makes no sense.
+
+        Raises:
+            AuthenticationError, SettingsError: Nothing goes out until the settings change; each reply that is left would try the
+                same password again.
         """
         unsure = [reply for reply in self._house.replies() if not self._see_off(reply)]
         return not unsure
@@ -124,14 +140,13 @@ class Outgoing:
             self._put_off(reply, later)
             return True
         except (AuthenticationError, SettingsError) as stuck:
-            self._wrong_passwords += 1
             self._put_off(reply, stuck)
-            return True
+            raise
         except NisseError as never:
             logs.event(_log, "reply.failed", level=logging.WARNING, id=reply.id, why=never)
             self._house.failed(reply, str(never))
             return True
-        self._wrong_passwords = 0
+        self._refusals.reset()
         if not certain:
             logs.event(_log, "reply.unsure", level=logging.WARNING, id=reply.id)
             return False

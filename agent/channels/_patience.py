@@ -10,6 +10,8 @@ import random
 import time
 
 _FIRST_S = 1.0
+_QUICK_REFUSALS = 3  # a server may lock an account on which a wrong password is tried for ever
+_REFUSED_S = 3600.0
 
 
 class Patience:
@@ -37,3 +39,32 @@ class Patience:
     def reset(self) -> None:
         """It works again."""
         self.failures = 0
+
+
+class Refusals:
+    """Counts refused passwords in a row: the first are tried again soon, all others once an hour."""
+
+    why = "the server refused the password three times; it is now tried once an hour"
+
+    def __init__(self) -> None:
+        """Starts without a refusal."""
+        self._patience = Patience(_REFUSED_S)
+
+    @property
+    def count(self) -> int:
+        """How many there were in a row."""
+        return self._patience.failures
+
+    @property
+    def slow(self) -> bool:
+        """Whether the password is now tried once an hour only."""
+        return self.count >= _QUICK_REFUSALS
+
+    def next_wait(self) -> float:
+        """Counts one more refusal; seconds to wait after it."""
+        wait = self._patience.next_wait()
+        return _REFUSED_S if self.slow else wait
+
+    def reset(self) -> None:
+        """The password was taken."""
+        self._patience.reset()

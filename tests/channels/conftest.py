@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.house_at_work import House
+from tests.live.postoffice import PostOffice
 
 
 @pytest.fixture
@@ -26,3 +27,33 @@ def house(tmp_path: Path) -> Iterator[House]:
     made.room.people.add("Bert", "member", [("mail", "bert@nisse.test")], "password of bert")
     yield made
     made.end()
+
+
+@pytest.fixture(scope="module")
+def offices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostOffice]:
+    with PostOffice(tmp_path_factory.mktemp("post")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def office(offices: PostOffice, house: House) -> PostOffice:
+    """The post office with empty mailboxes, and the house with an account there."""
+    for name in ("nisse", "anna"):
+        with offices.imap(f"{name}@nisse.test") as client:
+            for folder in ("INBOX", "Sent"):
+                client.select_folder(folder)
+                client.delete_messages(client.search("ALL"))
+                client.expunge()
+    house.environment.update(
+        {
+            "NISSE_MAIL_ADDRESS": "nisse@nisse.test",
+            "NISSE_MAIL_PASSWORD": offices.account("nisse").password,
+            "NISSE_MAIL_IMAP_HOST": offices.host,
+            "NISSE_MAIL_IMAP_PORT": str(offices.imap_port),
+            "NISSE_MAIL_SMTP_HOST": offices.host,
+            "NISSE_MAIL_SMTP_PORT": str(offices.smtp_port),
+            "NISSE_MAIL_CA_FILE": str(offices.ca_file),
+            "NISSE_MAIL_POLL": "20",
+        }
+    )
+    return offices

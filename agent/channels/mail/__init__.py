@@ -1,6 +1,6 @@
 """The mail channel: the house has an address like anybody else, at any provider or at a server of its own.
 
-Reading order: `incoming` (what is new, handed in once), `sending` (each answer once, with a receipt), `imap`, `journal`. With no
+Reading order: `incoming` (what is new), `handover` (each mail handed in once), `sending` (each answer once, with a receipt), `imap`, `journal`. With no
 account set, the process stays up and does nothing; it is started afresh when the settings change.
 """
 
@@ -14,8 +14,9 @@ from agent.channels._house import House
 from agent.channels._outgoing import Outgoing
 from agent.channels._process import run_until_told
 from agent.channels._submission import Server, Submission
+from agent.channels.mail.handover import MEGABYTE
 from agent.channels.mail.imap import Imap
-from agent.channels.mail.incoming import MEGABYTE, Incoming
+from agent.channels.mail.incoming import Incoming
 from agent.channels.mail.journal import Journal
 from agent.channels.mail.sending import Answers
 from agent.errors import SettingsError

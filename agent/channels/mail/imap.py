@@ -21,7 +21,8 @@ from imapclient import ANSWERED, DELETED, SEEN, IMAPClient
 from imapclient.exceptions import CapabilityError, LoginError
 
 from agent.channels._submission import Server
-from agent.errors import AuthenticationError, SettingsError, UnavailableError, UnreachableError
+from agent.errors import AuthenticationError, RequestError, SettingsError, UnavailableError, UnreachableError
+from agent.letters.headers import LONGEST_HEAD
 
 _TIMEOUT_S = 60.0
 _LOOK_UP_S = 5.0  # between two looks at whether somebody else has work for this connection
@@ -125,15 +126,19 @@ class Imap:
         )  # `n:*` names the last mail even if it is older
 
     def facts(self, uid: int) -> Facts | None:
-        """Size, time and headers of a mail; None if it is gone."""
-        found = self._fetch(uid, "RFC822.SIZE", "INTERNALDATE", "BODY.PEEK[HEADER]")
+        """Size, time and headers of a mail; None if it is gone.
+
+        Raises:
+            RequestError: The server refuses to give it out.
+        """
+        found = self._fetch(uid, "RFC822.SIZE", "INTERNALDATE", f"BODY.PEEK[HEADER]<0.{LONGEST_HEAD}>")
         if not found:
             return None
         arrived = found.get(b"INTERNALDATE")
         return Facts(
             size=int(found[b"RFC822.SIZE"]),
             arrived_at=arrived.timestamp() if isinstance(arrived, datetime) else time.time(),
-            head=bytes(found[b"BODY[HEADER]"] or b""),
+            head=bytes(found[b"BODY[HEADER]<0>"] or b""),
         )
 
     def content(self, uid: int, first: int = 0) -> bytes | None:
@@ -142,6 +147,9 @@ class Imap:
         Args:
             uid: Which mail.
             first: Fetches only so many bytes from its beginning; 0: all.
+
+        Raises:
+            RequestError: The server refuses to give it out.
         """
         found = self._fetch(uid, f"BODY.PEEK[]<0.{first}>" if first else "BODY.PEEK[]")
         return bytes(found[b"BODY[]<0>" if first else b"BODY[]"] or b"") if found else None
@@ -167,10 +175,13 @@ class Imap:
             uid: Which mail of the open folder.
             message_id: Its Message-ID.
             target: The other folder, which is made if it is not there.
+
+        Raises:
+            RequestError: The server refuses.
         """
         source = self._folder
         already = self.holds(target, message_id) if message_id else []
-        with _errors(self._server):
+        with _errors(self._server), _refusals(self._server):
             if not self._client.folder_exists(target):
                 self._client.create_folder(target)
             self._client.select_folder(source)
@@ -186,8 +197,12 @@ class Imap:
                 self._client.uid_expunge([uid])
 
     def mark_answered(self, uids: list[int]) -> None:
-        """Marks mails of the open folder as answered."""
-        with _errors(self._server):
+        """Marks mails of the open folder as answered.
+
+        Raises:
+            RequestError: The server refuses.
+        """
+        with _errors(self._server), _refusals(self._server):
             self._client.add_flags(uids, [ANSWERED])
 
     def wait(self, seconds: float, wake: threading.Event) -> None:
@@ -220,9 +235,26 @@ class Imap:
             self._client.idle_done()
 
     def _fetch(self, uid: int, *items: str) -> dict[bytes, Any]:
-        with _errors(self._server):
+        with _errors(self._server), _refusals(self._server):
             found: dict[int, dict[bytes, Any]] = self._client.fetch([uid], list(items))
         return found.get(uid, {})
+
+
+@contextlib.contextmanager
+def _refusals(server: Server) -> Iterator[None]:
+    """For commands about one mail: a connection that breaks is not the mail's fault, the server's NO may be."""
+    try:
+        yield
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error as refused:
+        if _is_not_now(refused):
+            raise UnavailableError(f"{server.host} cannot do that just now.") from refused
+        raise RequestError(f"{server.host} refuses: {str(refused)[:200]}") from refused
+
+
+def _is_not_now(refused: Exception) -> bool:
+    return any(word.lower() in str(refused).lower() for word in _NOT_NOW)
 
 
 @contextlib.contextmanager
@@ -230,7 +262,7 @@ def _errors(server: Server) -> Iterator[None]:
     try:
         yield
     except LoginError as refused:
-        if any(word.lower() in str(refused).lower() for word in _NOT_NOW):
+        if _is_not_now(refused):
             raise UnavailableError(f"{server.host} cannot check the password just now.") from refused
         raise AuthenticationError(
             f"{server.host} refuses the user name or the password (receiving).",

@@ -1,4 +1,4 @@
-"""What the mail channel must remember: how far it has read, and which mails are to be marked as answered.
+"""What the mail channel must remember: how far it has read, how often a mail was tried, and which mails are to be marked as answered.
 
 Owns: `mail.db`.
 Does not know: IMAP. Losing the file loses no mail: the channel then begins with what comes next.
@@ -17,8 +17,8 @@ migrations = Migrations("mail")
 
 
 @migrations()
-def m0001_cursors_and_marks(db: Database) -> None:
-    """How far each folder was read; which mails are still to be marked."""
+def m0001_cursors_tries_and_marks(db: Database) -> None:
+    """How far each folder was read; how often a mail was tried; which mails are still to be marked."""
     db.executescript(
         """
         CREATE TABLE cursors (
@@ -28,6 +28,11 @@ def m0001_cursors_and_marks(db: Database) -> None:
             since REAL NOT NULL,                      -- mails that arrived before are not answered, whatever their uid
             newest REAL NOT NULL,                     -- when the newest mail dealt with arrived
             PRIMARY KEY (account, folder)
+        ) WITHOUT ROWID;
+        CREATE TABLE tries (                          -- of the mails behind the cursor
+            account TEXT NOT NULL, folder TEXT NOT NULL, validity INTEGER NOT NULL, uid INTEGER NOT NULL,
+            count INTEGER NOT NULL,
+            PRIMARY KEY (account, folder, validity, uid)
         ) WITHOUT ROWID;
         CREATE TABLE marks (
             account TEXT NOT NULL, folder TEXT NOT NULL, validity INTEGER NOT NULL, uid INTEGER NOT NULL,
@@ -79,6 +84,34 @@ class Journal:
             db.conn.execute(
                 "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?)",
                 [self._account, folder, cursor.validity, cursor.uid, cursor.since, cursor.newest],
+            )
+            db.conn.execute(
+                "DELETE FROM tries WHERE account = ? AND folder = ? AND (uid <= ? OR validity != ?)",
+                [self._account, folder, cursor.uid, cursor.validity],
+            )
+
+    def tries(self, folder: str, validity: int, uid: int) -> int:
+        """How often this mail broke something."""
+        with self._store.reading() as db:
+            row = db.conn.execute(
+                "SELECT count FROM tries WHERE account = ? AND folder = ? AND validity = ? AND uid = ?",
+                [self._account, folder, validity, uid],
+            ).fetchone()
+        return int(row["count"]) if row else 0
+
+    def tried(self, folder: str, validity: int, uid: int, *, by: int = 1) -> None:
+        """Counts a try of this mail, or takes one back.
+
+        Args:
+            folder: Its folder.
+            validity: The folder's UIDVALIDITY.
+            uid: Which mail.
+            by: 1, or -1 for a try that turned out harmless.
+        """
+        with self._store.transaction() as db:
+            db.conn.execute(
+                "INSERT INTO tries VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+                [self._account, folder, validity, uid, by],
             )
 
     def mark_later(self, folder: str, validity: int, uid: int) -> None:

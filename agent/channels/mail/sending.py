@@ -15,7 +15,7 @@ from agent.channels._submission import Server, Submission
 from agent.channels.mail.imap import Imap
 from agent.channels.mail.incoming import Incoming
 from agent.channels.mail.journal import Journal
-from agent.errors import NisseError
+from agent.errors import AuthenticationError, NisseError
 from agent.letters import composing
 from agent.message import Reply
 
@@ -72,6 +72,8 @@ class Answers:
             with Imap(self._imap) as box:
                 # In this order: a receipt moves from the first to the second.
                 found = box.holds(self._folder, message_id) or box.holds(box.sent_folder(), message_id)
+        except AuthenticationError:
+            raise
         except NisseError:
             return None
         if found:

@@ -1,0 +1,157 @@
+"""One mail from its folder to the house, whatever is in it: no mail can keep the others waiting.
+
+Owns: what is fetched of a mail, how often it is tried, and what its sender is told when it is given up.
+Does not know: which mails are new, or who is answered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from agent import logs
+from agent.channels._house import House
+from agent.channels.mail.imap import Facts, Imap
+from agent.channels.mail.journal import Journal
+from agent.errors import NisseError, StorageError, TooLargeError, UnavailableError
+from agent.letters import composing, headers, reading
+from agent.message import Message
+
+_log = logging.getLogger(__name__)
+
+MEGABYTE = 1_000_000
+_BEGINNING = 64_000  # bytes of an oversized mail that are read, for its headers and first words
+_TRIES = 3  # of a mail on which something breaks; then as many with its headers alone
+_UNREADABLE = (
+    "I could not read your mail: something in it is broken. Please send it to me again as plain text."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a mail lies."""
+
+    folder: str
+    validity: int  # the folder's UIDVALIDITY
+    uid: int
+
+
+class Handover:
+    """Deals with one mail after the other."""
+
+    def __init__(self, house: House, journal: Journal, *, address: str, largest: int) -> None:
+        """Puts the parts together.
+
+        Args:
+            house: Where mails are handed in.
+            journal: Remembers tries, even if a mail ends the process.
+            address: The account's address, lower-case.
+            largest: Largest mail that is read whole, in bytes.
+        """
+        self._house = house
+        self._journal = journal
+        self._address = address
+        self._largest = largest
+
+    def take(self, box: Imap, place: Place, since: float) -> float:
+        """Deals with a mail; when this returns it is done with, for good or ill.
+
+        Args:
+            box: A connection on which its folder is open.
+            place: Which mail.
+            since: Mails that arrived before are left alone (seconds since 1970).
+
+        Returns:
+            When it arrived, in seconds since 1970; 0 if that is not known.
+
+        Raises:
+            UnavailableError, StorageError: The server or the house cannot now; that is not the mail's fault.
+            NisseError: Something broke on this mail; take it again.
+        """
+        tries = self._journal.tries(place.folder, place.validity, place.uid)
+        if tries >= 2 * _TRIES:
+            logs.event(
+                _log, "mail.given_up", level=logging.ERROR, uid=place.uid, why="even its headers break"
+            )
+            return 0.0
+        try:
+            return self._deal(box, place, since, headers_only=tries >= _TRIES)
+        except (UnavailableError, StorageError):
+            raise
+        except Exception as broke:
+            self._journal.tried(place.folder, place.validity, place.uid)
+            if not isinstance(broke, NisseError):
+                _log.exception("mail.unreadable uid=%s", place.uid)
+            raise NisseError(f"Mail {place.uid} broke on try {tries + 1}: {str(broke)[:200]}") from broke
+
+    def _deal(self, box: Imap, place: Place, since: float, *, headers_only: bool) -> float:
+        facts = box.facts(place.uid)
+        if facts is None or facts.arrived_at < since:
+            return facts.arrived_at if facts else 0.0
+        with self._surviving(place):
+            head = headers.parse(facts.head)
+            is_own, senders = composing.is_own(head, self._address), headers.addresses(head, "From")
+            message = self._read(facts.head, place, facts, "")
+        if is_own:
+            if not headers_only:
+                box.put_away(place.uid, headers.field(head, "Message-ID"), box.sent_folder())
+        elif senders != [self._address]:
+            self._hand_in_what_counts(box, place, facts, message, headers_only=headers_only)
+        return facts.arrived_at
+
+    def _hand_in_what_counts(
+        self, box: Imap, place: Place, facts: Facts, head: Message, *, headers_only: bool
+    ) -> None:
+        head = replace(head, text="", attachments=())
+        if not self._house.known(reading.ADDRESS_KIND, head.sender):
+            self._hand_in(
+                head, place
+            )  # is refused, which the owner sees; what a stranger sends stays where it is
+        elif headers_only:
+            logs.event(_log, "mail.given_up", level=logging.ERROR, uid=place.uid, why="it cannot be read")
+            self._hand_in(replace(head, problem=_UNREADABLE), place)
+        else:
+            problem = _too_large(facts.size, self._largest) if facts.size > self._largest else ""
+            content = box.content(place.uid, _BEGINNING if problem else 0)
+            if content is not None:
+                with self._surviving(place):
+                    message = self._read(content, place, facts, problem)
+                self._hand_in(message, place)
+
+    def _read(self, content: bytes, place: Place, facts: Facts, problem: str) -> Message:
+        return reading.read(
+            content,
+            channel=self._house.channel,
+            own=(self._address,),
+            received_at=facts.arrived_at,
+            problem=problem,
+            envelope={"folder": place.folder, "validity": str(place.validity), "uid": str(place.uid)},
+        )
+
+    def _hand_in(self, message: Message, place: Place) -> None:
+        try:
+            state = self._house.hand_in(message)
+        except TooLargeError:
+            if not message.attachments:
+                raise
+            problem = _too_large(sum(len(file.data) for file in message.attachments), self._largest)
+            state = self._house.hand_in(replace(message, attachments=(), problem=problem))
+        logs.event(_log, "mail.handed_in", uid=place.uid, id=message.id, state=state)
+
+    @contextlib.contextmanager
+    def _surviving(self, place: Place) -> Iterator[None]:
+        """Counts a try while a mail is read, in case that it takes the whole process down."""
+        self._journal.tried(place.folder, place.validity, place.uid)
+        try:
+            yield
+        finally:
+            self._journal.tried(place.folder, place.validity, place.uid, by=-1)
+
+
+def _too_large(size: int, largest: int) -> str:
+    return (
+        f"Your mail has {max(1, round(size / MEGABYTE))} MB; I take up to {largest // MEGABYTE} MB and have not read it. "
+        "Please send it in smaller parts."
+    )
