@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC, datetime
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import EmailPolicy
@@ -32,10 +33,14 @@ class _MailPolicy(EmailPolicy):
     """Folds as SMTP asks, but leaves ids whole: encoded or cut, a long id no longer names the mail it answers."""
 
     def fold(self, name: str, value: Any) -> str:
+        if name.lower() == "subject" and not str(value).isascii():
+            # Between two encoded words the policy of Python 3.13 puts a blank too many; the older encoder does not.
+            encoded = Header(str(value), "utf-8", _LONGEST_LINE - 2, name).encode(linesep=self.linesep)
+            return f"{name}: {encoded}{self.linesep}"
         return str(super(_MailPolicy, self._width(name)).fold(name, value))
 
     def fold_binary(self, name: str, value: Any) -> bytes:
-        return super(_MailPolicy, self._width(name)).fold_binary(name, value)
+        return self.fold(name, value).encode("ascii")
 
     def _width(self, name: str) -> _MailPolicy:
         return self.clone(max_line_length=_LONGEST_HEADER) if name.lower() in _ID_FIELDS else self
