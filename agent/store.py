@@ -44,7 +44,9 @@ class Store:
             claim = _claim(path)
             connection = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False, isolation_level=None)
             self._finalizer = weakref.finalize(self, _close, connection, claim)
-            self._finalizer.atexit = False  # threads may be in the middle of a statement; the kernel closes as well
+            self._finalizer.atexit = (
+                False  # threads may be in the middle of a statement; the kernel closes as well
+            )
             connection.row_factory = sqlite3.Row
             for pragma in (
                 "journal_mode=WAL",
