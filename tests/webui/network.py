@@ -93,7 +93,7 @@ class Cable:
     def ask(self, *command: str) -> str:
         """What a command prints on the guest's machine, where Avahi answers; empty if it fails."""
         assert self._avahi
-        inside = ("nsenter", "--target", str(self._avahi.pid), "--net", "--mount")
+        inside = ("nsenter", "--target", str(self._avahi.pid), "--net", "--mount", "--root")
         ended = subprocess.run([*inside, *command], capture_output=True, text=True, timeout=30, check=False)
         return ended.stdout if ended.returncode == 0 else ""
 
