@@ -1,6 +1,6 @@
 """What supervisord says of each of the house's processes, and how much memory each takes.
 
-Owns: asking supervisord over its socket, and starting a process anew.
+Owns: asking supervisord over its socket.
 Does not know: what any process does, nor how supervisord is configured beyond where its socket lies.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
-from agent.errors import NotFoundError, UnreachableError
+from agent.errors import UnreachableError
 from agent.settings import Settings
 
 MEGABYTE = 1_000_000
@@ -47,22 +47,6 @@ def states(settings: Settings) -> list[Process]:
         return sorted(
             (_process(row) for row in supervisor.getAllProcessInfo()), key=lambda process: process.name
         )
-
-
-def restart(settings: Settings, name: str) -> None:
-    """Stops a process and starts it anew.
-
-    Raises:
-        NotFoundError: There is no such process.
-        UnreachableError: supervisord does not run, or does not answer.
-    """
-    with _supervisor(settings) as supervisor:
-        with contextlib.suppress(xmlrpc.client.Fault):  # it may not run
-            supervisor.stopProcess(name)
-        try:
-            supervisor.startProcess(name)
-        except xmlrpc.client.Fault as refused:
-            raise NotFoundError(f"There is no process {name!r}.") from refused
 
 
 @contextlib.contextmanager

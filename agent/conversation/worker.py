@@ -103,7 +103,8 @@ class Worker:
         self._streams.begin(message.id)
         try:
             answer = self._answer(received)
-            self._brain_failures = 0
+            if received.thinks:
+                self._brain_failures = 0
         except UnavailableError as later:
             self._give_back(received, later.message, self._wait_for_brain(received, later))
             return

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent import processes
-from agent.errors import NotFoundError, UnreachableError
+from agent.errors import UnreachableError
 from tests.live.running import CHECKOUT, House, Running, until
 
 PROGRAMS = {path.stem for path in (CHECKOUT / "rootfs/etc/supervisor/conf.d").glob("*.conf")}
@@ -24,9 +24,6 @@ def test_every_process_is_there_and_a_killed_one_comes_back(short_path: Path) ->
             30,
             "conversation again",
         )
-        processes.restart(house.settings, "conversation")
-        with pytest.raises(NotFoundError):
-            processes.restart(house.settings, "nobody")
 
 
 def test_without_a_supervisor_the_error_says_what_to_do(tmp_path: Path) -> None:
