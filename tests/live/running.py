@@ -166,7 +166,7 @@ class House(Running):
         words = name.removeprefix("channel-")
         for child in supervisor.children():
             with contextlib.suppress(psutil.Error):  # it ended while we looked
-                if child.cmdline()[-1] == words:
+                if child.cmdline()[-1:] == [words]:  # a dead one has no words
                     return child.pid
         return 0
 
