@@ -12,9 +12,9 @@ import os
 import threading
 
 from agent import logs
+from agent.embed.embedding import Embedding
 from agent.errors import NisseError
 from agent.recall import vectors
-from agent.recall.embedding import Embedding
 from agent.store import Store
 
 _log = logging.getLogger(__name__)

@@ -15,10 +15,10 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from agent.embed.embedding import Embedding
 from agent.errors import ModelError, RequestError, TooLargeError
 from agent.message import Passage
 from agent.recall import relevance, vectors, words
-from agent.recall.embedding import Embedding
 from agent.recall.passages import HOUSE
 from agent.store import Store
 

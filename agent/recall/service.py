@@ -15,10 +15,10 @@ from typing import Any
 from flask import Blueprint, Flask, request
 from flask.typing import ResponseReturnValue
 
+from agent.embed.embedding import Embedding
 from agent.errors import RequestError, TooLargeError
 from agent.models import catalogue
 from agent.models.shelf import Shelf
-from agent.recall.embedding import Embedding
 from agent.recall.library import Library
 from agent.recall.memory import Memory
 from agent.recall.pages import clean

@@ -7,7 +7,7 @@ import pytest
 
 from agent.errors import RequestError, TooLargeError
 from agent.recall import vectors
-from agent.recall.embedding import Embedding
+from agent.embed.embedding import Embedding
 from agent.recall.pending import Pending
 from agent.recall.service import Room
 from tests.recall.learning import embed_all, teach

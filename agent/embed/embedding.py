@@ -6,29 +6,21 @@ Does not know: any runtime, nor where vectors are kept.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent import registry
+from agent.embed import Embedder
 from agent.errors import ModelError
 from agent.models.catalogue import Model
 from agent.models.shelf import Shelf
 
-EMBEDDERS = "agent.recall.embed"
-
-
-class Embedder(Protocol):
-    """What a file in `embed/` offers; the words stand in `agent/recall/__init__.py`."""
-
-    dimensions: int
-
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """One row a text, each of length 1."""
+EMBEDDERS = "agent.embed"
 
 
 class Embedding:
@@ -62,21 +54,47 @@ class Embedding:
                     self.problem = str(failed)
             return self._loaded is not None
 
+    def unload(self) -> None:
+        """Gives the memory back; `load` brings the model again. Nobody may be embedding meanwhile."""
+        with self._lock:
+            self._loaded = None
+
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """One row a text, each of length 1.
+        """One row a text, each of length 1. What a text has beyond the model's window does not count.
 
         Raises:
             ModelError: The model is not loaded, or fails at this.
         """
-        if self._loaded is None:
+        with self._at_work() as embedder:
+            return _checked(embedder.embed(texts), embedder, len(texts))
+
+    def embed_whole(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], int]:
+        """One row a text, each of length 1, long texts counted to their end; and how many tokens were read.
+
+        Raises:
+            ModelError: The model is not loaded, or fails at this.
+        """
+        with self._at_work() as embedder:
+            vectors, tokens = embedder.embed_whole(texts)
+            return _checked(vectors, embedder, len(texts)), tokens
+
+    @contextlib.contextmanager
+    def _at_work(self) -> Iterator[Embedder]:
+        embedder = self._loaded
+        if embedder is None:
             raise ModelError("The embedding model is not there yet.")
         try:
-            vectors = self._loaded.embed(texts)
+            yield embedder
+        except ModelError:
+            raise
         except Exception as failed:
             raise ModelError(f"The embedding model failed: {failed}.") from failed
-        if vectors.shape != (len(texts), self._loaded.dimensions) or not np.isfinite(vectors).all():
-            raise ModelError("The embedding model gave no usable vectors.")
-        return vectors
+
+
+def _checked(vectors: NDArray[np.float32], embedder: Embedder, rows: int) -> NDArray[np.float32]:
+    if vectors.shape != (rows, embedder.dimensions) or not np.isfinite(vectors).all():
+        raise ModelError("The embedding model gave no usable vectors.")
+    return vectors
 
 
 def _load(file: Path) -> Embedder:
@@ -84,6 +102,11 @@ def _load(file: Path) -> Embedder:
         if registry.declared(EMBEDDERS, name, "SUFFIX") == file.suffix:
             try:
                 embedder: Embedder = registry.load(EMBEDDERS, name).Embedder(file)
+            except ImportError as missing:
+                raise ModelError(
+                    f"The library that runs {file.name} is missing: {missing.name}.",
+                    hint="Install it: pip install 'nisse[recall]'.",
+                ) from missing
             except Exception as failed:
                 raise ModelError(
                     f"The embedding model {file.name} does not load: {failed}.",

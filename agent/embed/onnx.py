@@ -44,7 +44,22 @@ class Embedder:
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """One row a text, each of length 1. Texts of like length run together, so that little is spent on padding."""
-        tokens = self._tokenizer.encode_batch(list(texts))
+        return self._vectors(self._tokenizer.encode_batch(list(texts)))
+
+    def embed_whole(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], int]:
+        """A long text's vector is the mean of its windows', each weighing as much as it has tokens; and all tokens' count."""
+        windows = [[first, *first.overflowing] for first in self._tokenizer.encode_batch(list(texts))]
+        vectors = self._vectors([window for each in windows for window in each])
+        whole = np.empty((len(windows), self.dimensions), dtype=np.float32)
+        begin = 0
+        for row, each in enumerate(windows):
+            weights = np.array([len(window.ids) for window in each], dtype=np.float32)
+            mean = weights @ vectors[begin : begin + len(each)]
+            whole[row] = mean / np.linalg.norm(mean)
+            begin += len(each)
+        return whole, sum(len(window.ids) for each in windows for window in each)
+
+    def _vectors(self, tokens: Sequence[Encoding]) -> NDArray[np.float32]:
         order = sorted(range(len(tokens)), key=lambda place: len(tokens[place].ids))
         vectors = np.empty((len(tokens), self.dimensions), dtype=np.float32)
         for start in range(0, len(order), _BATCH):
