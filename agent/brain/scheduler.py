@@ -1,93 +1,102 @@
-"""Who may use the model now: one at a time, those who wait in person before those who can wait, each in order of arrival.
+"""The order of service: who of those that ask is worked on in the next step. Pure.
 
-Owns: the places in the queue.
-Does not know: the model, or what anybody asks of it. The thread that holds the place does its own work and gives the place back.
+Owns: the rule. Those who wait in person go first, and while one of them is there the others pause; nobody gets a second place
+before everybody has one; who was served least goes first; what has begun goes on.
+Does not know: the model, the clock, or what anybody asks.
 """
 
 from __future__ import annotations
 
-import heapq
-import itertools
-import threading
-from typing import Literal
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
 
-from agent.errors import UnavailableError
+from agent.brain import Asker
 
-Priority = Literal["interactive", "background"]
+_PATIENCE_S = 600.0  # after which somebody who can wait has waited long enough
+_FORGIVING_S = 600.0  # in which half of what somebody has had is forgotten
 
-_RANK: dict[Priority, int] = {"interactive": 0, "background": 1}
-_RETRY_S = 10.0
+
+class Standing(Protocol):
+    """What the rule looks at."""
+
+    @property
+    def asker(self) -> Asker:
+        """On whose behalf."""
+
+    @property
+    def arrived(self) -> float:
+        """When it came, in seconds."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether something of it is computed."""
+
+    @property
+    def parked(self) -> bool:
+        """Whether there was no room for it, until somebody goes."""
+
+    @property
+    def left(self) -> int:
+        """Tokens still to be read before the next one can be written."""
+
+
+Job = TypeVar("Job", bound=Standing)
 
 
 class Scheduler:
-    """The queue before one model."""
+    """The rule, and what each person has had lately."""
 
-    def __init__(self, longest: int) -> None:
-        """Begins with nobody in it.
+    def __init__(self, parallel: int) -> None:
+        """Begins with nobody served.
 
         Args:
-            longest: How many may wait.
+            parallel: How many are worked on at once.
         """
-        self._longest = longest
-        self._turn = threading.Condition()
-        self._arrivals = itertools.count()
-        self._waiting: list[tuple[int, int, Ticket]] = []
-        self._working: Ticket | None = None
+        self._parallel = parallel
+        self._had: dict[str, float] = {}  # person -> tokens, of late
+        self._counted = 0.0
 
-    def enter(self, priority: Priority) -> Ticket:
-        """Takes a place in the queue. Whoever gets a ticket must leave with it, whatever happens.
+    def choose(self, jobs: Iterable[Job], now: float) -> list[Job]:
+        """Who is worked on in the next step, the most urgent first."""
+        urgent: list[Job] = []
+        patient: list[Job] = []
+        for job in jobs:
+            (urgent if is_urgent(job, now) else patient).append(job)
+        waiting = urgent or patient
+        chosen: list[Job] = []
+        places: dict[str, int] = {}
+        while waiting and len(chosen) < self._parallel:
+            job = min(waiting, key=lambda each: self._rank(each, places))
+            waiting.remove(job)
+            if job.parked and chosen:
+                continue
+            chosen.append(job)
+            places[job.asker.person] = places.get(job.asker.person, 0) + 1
+        return chosen
 
-        Raises:
-            UnavailableError: Too many wait already.
-        """
-        with self._turn:
-            ticket = Ticket(self)
-            if self._working is None:
-                self._working = ticket
-            elif len(self._waiting) >= self._longest:
-                raise UnavailableError(
-                    f"{len(self._waiting)} questions wait already.",
-                    hint="Ask again soon.",
-                    retry_after=_RETRY_S,
-                )
-            else:
-                heapq.heappush(self._waiting, (_RANK[priority], next(self._arrivals), ticket))
-            return ticket
+    def charge(self, person: str, tokens: int, now: float) -> None:
+        """Notes what somebody had."""
+        if now - self._counted > _FORGIVING_S:
+            self._counted = now
+            self._had = {who: had / 2 for who, had in self._had.items() if had > 1}
+        self._had[person] = self._had.get(person, 0.0) + tokens
 
-    @property
-    def waiting(self) -> int:
-        """How many wait."""
-        return len(self._waiting)
-
-    @property
-    def working(self) -> bool:
-        """Whether the model is in use."""
-        return self._working is not None
-
-    def _wait(self, ticket: Ticket, seconds: float) -> bool:
-        with self._turn:
-            return self._turn.wait_for(lambda: self._working is ticket, timeout=seconds)
-
-    def _leave(self, ticket: Ticket) -> None:
-        with self._turn:
-            if self._working is ticket:
-                self._working = heapq.heappop(self._waiting)[2] if self._waiting else None
-                self._turn.notify_all()
-            elif any(entry[2] is ticket for entry in self._waiting):
-                self._waiting = [entry for entry in self._waiting if entry[2] is not ticket]
-                heapq.heapify(self._waiting)
+    def _rank(self, job: Standing, places: dict[str, int]) -> tuple[int, bool, float, float]:
+        person = job.asker.person
+        return (places.get(person, 0), not job.begun, self._had.get(person, 0.0), job.arrived)
 
 
-class Ticket:
-    """A place in the queue."""
+def is_urgent(job: Standing, now: float) -> bool:
+    """Whether somebody waits for it in person, or has waited long enough."""
+    return job.asker.priority == "interactive" or now - job.arrived > _PATIENCE_S
 
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
 
-    def wait(self, seconds: float) -> bool:
-        """Waits at most so long; whether it is this ticket's turn."""
-        return self._scheduler._wait(self, seconds)  # noqa: SLF001 - two halves of one thing
+def reading_order(jobs: Iterable[Job], now: float, speed: float) -> list[Job]:
+    """Whose prompt is read first: the shortest, but every second of waiting counts as a second less to read.
 
-    def leave(self) -> None:
-        """Gives the place back, from the queue or from the model. Once more is harmless."""
-        self._scheduler._leave(self)  # noqa: SLF001
+    Args:
+        jobs: Those that are worked on.
+        now: On the clock of their `arrived`.
+        speed: Tokens read in a second.
+    """
+    return sorted(jobs, key=lambda job: job.left / speed - (now - job.arrived))

@@ -1,0 +1,337 @@
+"""The engine: one thread, one step after another, each a single call of the library for everybody whose turn it is.
+
+Owns: the thread, the jobs, filling a step, and what becomes of its results.
+Does not know: HTTP, the model's template (`weights`), who goes first (`scheduler`), or where things lie in memory (`seating`).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from agent import logs
+from agent.brain import Asker, Options, Prompt, Queue
+from agent.brain.llama.batch import Batch
+from agent.brain.llama.context import Context, Outcome
+from agent.brain.llama.grammar import Rules
+from agent.brain.llama.job import Job
+from agent.brain.llama.pace import Pace
+from agent.brain.llama.sampling import Grammar, Sampler
+from agent.brain.llama.saved import Saved
+from agent.brain.llama.seating import Seating
+from agent.brain.llama.weights import Weights
+from agent.brain.scheduler import Scheduler, is_urgent, reading_order
+from agent.errors import ModelError, NisseError, UnavailableError
+
+_log = logging.getLogger(__name__)
+
+_CHORES_S = 1.0
+_WORTH_INTERRUPTING = 8  # tokens of a step
+
+
+class LlamaEngine:
+    """Computes answers for many at once."""
+
+    def __init__(
+        self, weights: Weights, options: Options, *, threads: Callable[[], int], saved: Saved | None
+    ) -> None:
+        """Takes the memory and begins.
+
+        Args:
+            weights: The model; it must outlive the engine.
+            options: How much of everything.
+            threads: Asked before each step with how many threads to compute.
+            saved: Conversations kept on the disk, if any are; the engine closes it.
+
+        Raises:
+            ModelError: There is not enough memory.
+        """
+        self._weights, self._options, self._threads, self._saved = weights, options, threads, saved
+        self._context = Context(weights, options)
+        self._seating = Seating(self._context, options, saved)
+        self._scheduler = Scheduler(options.parallel)
+        self._pace = Pace()
+        self._batch = Batch(options.batch)
+        self._computing_with = options.threads
+        self._changed = threading.Condition()
+        self._jobs: list[Job] = []
+        self._came: list[Job] = []
+        self._reading: list[Job] = []  # of the step that is being computed
+        self._in_step: list[Job] = []
+        self._ending = False
+        self._chores_at = 0.0
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ends all answers, keeps the conversations, and gives the memory back."""
+        with self._changed:
+            self._ending = True
+            self._context.interrupt()
+            self._changed.notify_all()
+        self._thread.join()
+        if self._saved:
+            self._saved.close()
+        self._context.close()
+
+    def submit(self, prompt: Prompt, asker: Asker, rules: Rules | None) -> Job:
+        """Takes a place in the queue.
+
+        Raises:
+            UnavailableError: Too many wait already.
+        """
+        job = Job(
+            prompt,
+            asker,
+            self._sampler(prompt, rules),
+            context=self._options.context,
+            close=self._closed,
+        )
+        try:
+            self._enter(job)
+        except NisseError:
+            job.sampler.close()
+            raise
+        return job
+
+    def queue(self) -> Queue:
+        """How busy it is now."""
+        with self._changed:
+            everybody = self._everybody()
+            waiting = [job for job in everybody if not job.begun]
+            begun = [job for job in everybody if job.begun]
+            paused = [job for job in begun if job not in self._in_step] if self._in_step else []
+            return Queue(
+                waiting=len(waiting),
+                working=len(begun),
+                paused=len(paused),
+                seconds=round(self._estimate(32, Asker(), waiting), 2),
+            )
+
+    def info(self) -> dict[str, object]:
+        """What it says of itself."""
+        buffers = {**self._weights.buffers, **self._context.buffers}
+        return {
+            "reading_speed": round(self._pace.reading, 1),
+            "step_seconds": round(self._pace.step, 4),
+            "threads_now": self._computing_with,
+            "room": self._context.room,
+            "conversations": self._seating.held(),
+            "reported_bytes": sum(buffers.values()),
+            "buffers": buffers,
+            "saved": {**self._saved.info(), "unsaved": self._seating.unkept()} if self._saved else None,
+        }
+
+    def _enter(self, job: Job) -> None:
+        with self._changed:
+            if self._ending:
+                raise ModelError("The model is being changed.", retry_after=5)
+            waiting = [other for other in self._everybody() if not other.begun]
+            job.seconds = self._estimate(job.count, job.asker, waiting)
+            if len(waiting) >= self._options.queue:
+                raise UnavailableError(
+                    f"{len(waiting)} questions wait already.",
+                    hint="Ask again soon.",
+                    retry_after=max(1.0, job.seconds),
+                )
+            self._came.append(job)
+            if self._holds_up(job):
+                self._context.interrupt()
+            self._changed.notify_all()
+
+    def _everybody(self) -> list[Job]:
+        return [*self._jobs, *self._came]
+
+    def _estimate(self, own: int, asker: Asker, waiting: list[Job]) -> float:
+        now = time.monotonic()
+        before = [job for job in self._everybody() if asker.priority == "background" or is_urgent(job, now)]
+        begun = [job for job in before if job.begun]
+        return self._pace.wait(own, begun, [job for job in before if job in waiting], self._options.parallel)
+
+    def _holds_up(self, job: Job) -> bool:
+        """Whether the step that is being computed is a long one of people who can wait, and this one cannot."""
+        now = time.monotonic()
+        return (
+            is_urgent(job, now)
+            and bool(self._in_step)
+            and self._batch.count >= _WORTH_INTERRUPTING
+            and not any(is_urgent(other, now) for other in self._in_step)
+        )
+
+    def _closed(self, job: Job) -> None:
+        with self._changed:
+            # A long step that only this one wanted is broken off.
+            if self._in_step == [job] and self._batch.count >= _WORTH_INTERRUPTING:
+                self._context.interrupt()
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        try:
+            while self._await_work():
+                try:
+                    self._advance()
+                except NisseError as failed:
+                    self._break_off(failed)
+                except Exception as failed:  # noqa: BLE001 - the thread must live; whoever waits is told
+                    self._break_off(
+                        ModelError(f"The model broke off: {failed}.", hint="Try again.", retry_after=5)
+                    )
+        finally:
+            for job in self._everybody():
+                self._remove(job)
+                job.fail(ModelError("The model was changed in the middle of an answer.", retry_after=5))
+            self._seating.keep_quiet_ones(all_of_them=True)
+
+    def _await_work(self) -> bool:
+        """Takes in who came and lets go of who went; False at the end."""
+        while True:
+            with self._changed:
+                self._jobs += self._came
+                self._came.clear()
+                for job in [job for job in self._jobs if job.closed]:
+                    self._remove(job)
+                if self._ending:
+                    return False
+                if not self._jobs and time.monotonic() < self._chores_at:
+                    self._changed.wait(timeout=_CHORES_S)
+                    continue
+            if time.monotonic() >= self._chores_at:
+                self._chores_at = time.monotonic() + _CHORES_S
+                self._seating.keep_quiet_ones()
+            if self._jobs:
+                return True
+
+    def _sampler(self, prompt: Prompt, rules: Rules | None) -> Sampler:
+        request = prompt.request
+        grammar = Grammar(self._weights, rules.text, rules.trigger) if rules else None
+        sampler = Sampler(self._weights, request, grammar)
+        if request.repeat_last_n and (
+            request.repeat_penalty != 1 or request.frequency_penalty or request.presence_penalty
+        ):
+            back = request.repeat_last_n if request.repeat_last_n > 0 else len(prompt.tokens)
+            sampler.saw(prompt.tokens[-back:])
+        return sampler
+
+    def _advance(self) -> None:
+        """One step."""
+        now = time.monotonic()
+        chosen = self._scheduler.choose(self._jobs, now)
+        seated = [job for job in chosen if job.sequence is not None]
+        for job in chosen:
+            if job.sequence is None and self._seat(job, seated, chosen):
+                seated.append(job)
+        if not seated:
+            raise ModelError("There is no room for this conversation.", hint="Lower brain.context.")
+        places, read = self._fill(seated, now)
+        began = time.perf_counter()
+        outcome = self._compute([job for job in seated if job in places])
+        if outcome is Outcome.DONE:
+            self._pace.learn(read=read, written=len(places) - bool(read), seconds=time.perf_counter() - began)
+            self._take(places)
+            return
+        for job in places:
+            self._seating.drop(job)
+        if outcome is Outcome.NO_ROOM:
+            self._make_room(seated)
+
+    def _seat(self, job: Job, seated: list[Job], chosen: list[Job]) -> bool:
+        if self._seating.seat(job, seated):
+            return True
+        if seated:
+            return False
+        for other in reversed(self._jobs):  # all places are taken by those who pause
+            if other.sequence is not None and other not in chosen:
+                self._seating.leave(other)
+                return self._seating.seat(job, seated)
+        return False
+
+    def _fill(self, seated: list[Job], now: float) -> tuple[dict[Job, tuple[int, int]], int]:
+        """Fills the step. Returns for each job the place of its last token and how many it has in it; and the tokens read."""
+        self._batch.clear()
+        places: dict[Job, tuple[int, int]] = {}
+        for job in seated:
+            if job.left == 1:
+                places[job] = (self._add(job, 1), 1)
+        alone = not places
+        total = 0
+        for job in reading_order([job for job in seated if job.left > 1], now, self._pace.reading):
+            room = min(
+                self._options.batch - self._batch.count, job.prompt.request.chunk or self._options.batch
+            )
+            bite = self._pace.bite(job.left, most=max(1, room), alone=alone)
+            if room <= 0 or (
+                total
+                and total + bite > self._pace.bite(self._options.batch, most=self._options.batch, alone=alone)
+            ):
+                break
+            places[job] = (self._add(job, bite), bite)
+            total += bite
+        return places, total
+
+    def _add(self, job: Job, count: int) -> int:
+        begin = job.seat.length
+        end = begin + count
+        return self._batch.add(job.seat.id, begin, job.tokens[begin:end], wanted=end == job.count)
+
+    def _compute(self, jobs: list[Job]) -> Outcome:
+        threads = self._threads()
+        if threads != self._computing_with:
+            self._context.use_threads(threads)
+            self._computing_with = threads
+        with self._changed:
+            if self._came and self._batch.count >= _WORTH_INTERRUPTING:
+                return Outcome.INTERRUPTED  # somebody came while the step was filled
+            self._in_step = jobs
+            if not self._ending:
+                self._context.allow()
+        try:
+            return self._context.step(self._batch)
+        finally:
+            with self._changed:
+                self._in_step = []
+
+    def _take(self, places: dict[Job, tuple[int, int]]) -> None:
+        """Takes the results of a step."""
+        for job, (place, count) in places.items():
+            job.seat.length += count
+            self._scheduler.charge(job.asker.person, count, time.monotonic())
+            if job.seat.length < job.count or job.closed:
+                continue
+            token = job.sampler.choose(self._context, place)
+            finish = "stop"
+            if not self._weights.ends(token):
+                told = job.sampler.tell(self._context, place, token)
+                finish = job.write(token, self._weights.bytes_of(token), told)
+            if finish:
+                self._pace.ended(job.written)
+                self._remove(job)
+                job.end(finish)
+
+    def _make_room(self, seated: list[Job]) -> None:
+        """Somebody has to go: a conversation that has ended, one that pauses, or the last of those that are worked on."""
+        if self._seating.forget_one():
+            return
+        pausing = [job for job in self._jobs if job.sequence is not None and job not in seated]
+        victims = pausing or seated[1:]
+        if not victims:
+            raise ModelError("There is no room for this conversation.", hint="Lower brain.context.")
+        victims[-1].parked = True
+        self._seating.leave(victims[-1])
+        logs.event(_log, "answer.parked", tokens=victims[-1].count)
+
+    def _remove(self, job: Job) -> None:
+        self._seating.leave(job)
+        job.sampler.close()
+        if job in self._jobs:
+            self._jobs.remove(job)
+        for other in self._jobs:
+            other.parked = False
+
+    def _break_off(self, failure: NisseError) -> None:
+        logs.event(_log, "step.broke", level=logging.ERROR, error=failure)
+        for job in list(self._jobs):
+            self._seating.drop(job)
+            self._remove(job)
+            job.fail(failure)

@@ -1,0 +1,83 @@
+"""What an answer must obey: the grammar for a JSON Schema, and for calls of tools.
+
+Owns: turning both into GBNF, llama.cpp's language of grammars.
+Does not know: sampling, or how calls are read out of an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from llama_cpp.llama_grammar import json_schema_to_gbnf
+
+from agent.brain import Request
+from agent.errors import RequestError
+
+_LONGEST_SCHEMA = 65_536  # characters of JSON
+_MOST_CALLS = 4  # of one answer; a small model would go on for ever
+_BEGIN = "<tool_call>"
+_END = "</tool_call>"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A grammar's text, and from where on it holds."""
+
+    text: str
+    trigger: str = ""  # a regular expression; empty: from the beginning
+
+
+def rules(request: Request) -> Rules | None:
+    """What the answer to this request must obey; None if it is free.
+
+    Raises:
+        RequestError: A schema cannot be turned into a grammar, or the tool that must be called is not there.
+    """
+    if request.tools and request.tool_choice != "none":
+        return _calls(request)
+    if request.schema is not None:
+        return Rules(_converted(request.schema or {"type": "object"}, "response_format"))
+    return None
+
+
+def _calls(request: Request) -> Rules:
+    free = request.tool_choice == "auto"
+    tools = [tool for tool in request.tools if request.tool_choice in ("auto", "required", tool.name)]
+    if not tools:
+        raise RequestError(f"There is no tool {request.tool_choice!r}.", param="tool_choice")
+    schema = {
+        "oneOf": [
+            {
+                "type": "object",
+                "properties": {
+                    "name": {"const": tool.name},
+                    "arguments": dict(tool.parameters) or {"type": "object"},
+                },
+                "required": ["name", "arguments"],
+                "additionalProperties": False,
+            }
+            for tool in tools
+        ]
+    }
+    call = re.sub(r"^root ::=", "call ::=", _converted(schema, "tools"), flags=re.MULTILINE)
+    more = _MOST_CALLS - 1 if free else 0
+    one = rf'"{_BEGIN}\n" call "\n{_END}"'
+    root = f'root ::= one ("\\n" one){{0,{more}}}\none ::= {one}' if more else f"root ::= one\none ::= {one}"
+    return Rules(f"{root}\n{call}", trigger=f"({re.escape(_BEGIN)})" if free else "")
+
+
+def _converted(schema: Mapping[str, Any], param: str) -> str:
+    try:
+        text = json.dumps(schema)
+        grammar = str(json_schema_to_gbnf(text)) if len(text) <= _LONGEST_SCHEMA else ""
+    except Exception as refused:  # the converter asserts, and falls over what it does not know
+        raise RequestError(
+            f"This schema cannot be turned into a grammar: {refused}.", hint="Make it simpler.", param=param
+        ) from refused
+    if not grammar:
+        raise RequestError(f"The schema has more than {_LONGEST_SCHEMA} characters.", param=param)
+    return grammar

@@ -1,0 +1,173 @@
+"""Where an answer is computed: beginning on what is known already, in memory or on the disk, and making room when there is none.
+
+Owns: the sequences of one context and what they hold; copies between them; the conversations kept on the disk.
+Does not know: the order of service, sampling, or threads. The engine's thread uses it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+
+from agent import logs
+from agent.brain import Options
+from agent.brain.llama.context import Context
+from agent.brain.llama.job import Job
+from agent.brain.llama.saved import Saved
+from agent.brain.llama.sequences import Sequence, Sequences, Tokens, shared
+
+_log = logging.getLogger(__name__)
+
+_SAME = 16  # tokens; so short a rest of an earlier conversation is not worth a place of its own
+_WORTH_WAITING = 32  # tokens of a common beginning that another answer is just reading
+_WORTH_READING = 64  # tokens that the disk must know more than the memory
+_WORTH_KEEPING = 48  # tokens that are new since a conversation was kept
+_QUIET_S = 2.0  # after which a conversation is kept; a quick next question saves the card a write
+
+
+class Seating:
+    """The places of one context."""
+
+    def __init__(self, context: Context, options: Options, saved: Saved | None) -> None:
+        """Begins with all places free."""
+        self._context = context
+        self._places = Sequences(options.sequences)
+        self._saved = saved
+
+    def seat(self, job: Job, others: Iterable[Job]) -> bool:
+        """Gives a job its place and all that is known of its beginning.
+
+        Args:
+            job: It has no place.
+            others: Those that are worked on; if one of them is just reading the same beginning, the job waits for it.
+
+        Returns:
+            False: it must wait, for one of the others or because no place can be had.
+        """
+        tokens = job.tokens[: job.count - 1]  # the last is always computed: its logits are wanted
+        source, length = self._places.best(tokens)
+        if any(_is_reading_for(other, job, length) for other in others):
+            return False
+        sequence = self._place_on(source, length)
+        if sequence is None:
+            return False
+        sequence.busy = True
+        if self._saved:
+            length = self._restored(self._saved, sequence, tokens, length)
+        sequence.tokens, sequence.length = job.tokens, length
+        sequence.lasting = job.asker.priority == "interactive"
+        sequence.kept = min(sequence.kept, length)
+        job.sequence = sequence
+        if not job.begun:
+            job.reused = length
+        return True
+
+    def leave(self, job: Job) -> None:
+        """The job goes, or goes to the end of the queue; what it knows stays until somebody needs the place."""
+        sequence, job.sequence = job.sequence, None
+        if sequence is not None:
+            sequence.tokens = sequence.known.copy()
+            sequence.busy = False
+            sequence.used = time.monotonic()
+
+    def forget_one(self) -> bool:
+        """Makes room by forgetting who was not used for the longest time; False if everybody is at work."""
+        oldest = self._places.oldest()
+        if oldest is None:
+            return False
+        self._keep(oldest)
+        self._clear(oldest)
+        return True
+
+    def drop(self, job: Job) -> None:
+        """Forgets the part of the job's place that a step may have left behind."""
+        if job.sequence is not None and not self._context.cut(job.sequence.id, job.sequence.length):
+            job.sequence.length = 0
+
+    def keep_quiet_ones(self, *, all_of_them: bool = False) -> None:
+        """Has conversations written to the disk that ended a little while ago."""
+        now = time.monotonic()
+        for sequence in self._places.all:
+            if not sequence.busy and (all_of_them or now - sequence.used > _QUIET_S):
+                self._keep(sequence)
+
+    def unkept(self) -> int:
+        """Conversations that will be kept but are not yet."""
+        return sum(self._to_keep(sequence) for sequence in self._places.all) if self._saved else 0
+
+    def held(self) -> int:
+        """Conversations in memory."""
+        return sum(bool(sequence.length) for sequence in self._places.all)
+
+    def _place_on(self, source: Sequence | None, length: int) -> Sequence | None:
+        """A place that holds the beginning of another one."""
+        if source and not source.busy and source.length - length <= _SAME:
+            return source if self._cut(source, length) else self._emptied(source)
+        target = self._places.free()
+        if target is None:
+            target = self._places.oldest(spare=source)
+            if target is None and source and not source.busy:
+                return source if self._cut(source, length) else self._emptied(source)
+            if target is None:
+                return None
+            self._keep(target)
+            self._clear(target)
+        if source:
+            self._context.copy(source.id, target.id, length)
+            target.kept = min(source.kept, length)
+        return target
+
+    def _cut(self, sequence: Sequence, length: int) -> bool:
+        if not self._context.cut(sequence.id, length):
+            return False
+        sequence.length = length
+        return True
+
+    def _emptied(self, sequence: Sequence) -> Sequence:
+        self._clear(sequence)
+        return sequence
+
+    def _clear(self, sequence: Sequence) -> None:
+        self._context.cut(sequence.id, 0)
+        sequence.length = sequence.kept = 0
+        sequence.lasting = False
+
+    def _restored(self, saved: Saved, sequence: Sequence, tokens: Tokens, length: int) -> int:
+        """How many tokens are known after a look at the disk."""
+        kept, longer = saved.best(tokens)
+        if kept is None or longer < length + _WORTH_READING:
+            return length
+        state = saved.read(kept)
+        if state is None:
+            return length
+        self._context.cut(sequence.id, 0)
+        sequence.length = 0
+        while not self._context.restore(sequence.id, state):
+            if not self.forget_one():
+                return 0
+        if not self._context.cut(sequence.id, longer):
+            return 0
+        sequence.kept = longer
+        logs.event(_log, "state.restored", tokens=longer)
+        return longer
+
+    def _keep(self, sequence: Sequence) -> None:
+        if self._saved and self._to_keep(sequence):
+            tokens = sequence.known.copy()
+            self._saved.keep(tokens, self._context.state(sequence.id))
+            sequence.kept = sequence.length  # also if it was refused: it is not tried again until it grows
+
+    @staticmethod
+    def _to_keep(sequence: Sequence) -> bool:
+        return sequence.lasting and sequence.length - sequence.kept >= _WORTH_KEEPING
+
+
+def _is_reading_for(other: Job, job: Job, known: int) -> bool:
+    """Whether another job is just reading a beginning that this one needs too."""
+    if other.sequence is None or other is job:
+        return False
+    if other.left <= 1:
+        return False
+    common = shared(other.tokens[: other.count], job.tokens[: job.count - 1])
+    return common - max(known, other.sequence.length) >= _WORTH_WAITING

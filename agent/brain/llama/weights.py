@@ -1,0 +1,152 @@
+"""A model's weights and words: the file in memory, its vocabulary, its chat template.
+
+Owns: the model of the library, and cutting text into tokens and back.
+Does not know: contexts, sampling, or who asks. Safe to use from many threads: nothing changes after the file is loaded.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+from jinja2 import TemplateError
+from llama_cpp.llama_chat_format import Jinja2ChatFormatter
+
+from agent.brain import Options, Turn
+from agent.brain.llama import library
+from agent.errors import ModelError, RequestError
+
+_PIECE_BYTES = 512  # longer than any token's text
+_TEMPLATE_BYTES = 65_536
+_EVERY_LAYER = 999
+
+
+class Weights:
+    """One GGUF file, loaded."""
+
+    def __init__(self, path: Path, options: Options) -> None:
+        """Loads the file.
+
+        Raises:
+            ModelError: It does not load, or cannot converse; the message says why as far as the library told.
+        """
+        self.path = path
+        self._heard = library.listen()
+        self.pointer: Any = llama_cpp.llama_load_model_from_file(str(path).encode(), _parameters(options))
+        if not self.pointer:
+            raise ModelError(f"{path.name} does not load: {self._heard.why('the file cannot be read')}.")
+        self.vocabulary: Any = llama_cpp.llama_model_get_vocab(self.pointer)
+        self.size: int = llama_cpp.llama_vocab_n_tokens(self.vocabulary)
+        try:
+            self._template = self._read_template()
+        except ModelError:
+            self.close()
+            raise
+        self._control_words = self._read_control_words()
+        self._pieces: dict[int, bytes] = {}
+
+    def close(self) -> None:
+        """Gives the memory back. No context may use it any more."""
+        if self.pointer:
+            llama_cpp.llama_free_model(self.pointer)
+            self.pointer = None
+
+    @property
+    def buffers(self) -> dict[str, int]:
+        """The buffers that the library says it made, in bytes."""
+        return dict(self._heard.buffers)
+
+    @property
+    def layers(self) -> int:
+        """How many there are."""
+        return int(llama_cpp.llama_model_n_layer(self.pointer))
+
+    def tokenise(self, text: str, *, begin: bool) -> list[int]:
+        """The text in tokens, control words included.
+
+        Args:
+            text: Any text.
+            begin: Put the token of a text's beginning before it, if the model has one.
+        """
+        data = text.encode()
+        room = len(data) + 2
+        tokens = (llama_cpp.llama_token * room)()
+        count = llama_cpp.llama_tokenize(self.vocabulary, data, len(data), tokens, room, begin, True)
+        return list(tokens[:count])
+
+    def chat(self, turns: Sequence[Turn]) -> list[int]:
+        """The turns of a chat in tokens, in the words of the model's template, open for the model's answer.
+
+        Raises:
+            RequestError: The template does not take these turns.
+        """
+        messages: list[Any] = [
+            {"role": turn.role, "content": disarmed(turn.text, self._control_words)} for turn in turns
+        ]
+        try:
+            return self.tokenise(self._template(messages=messages).prompt, begin=False)
+        except (TemplateError, ValueError, TypeError) as refused:
+            raise RequestError(
+                f"The model's template does not take these turns: {refused}.", param="messages"
+            ) from refused
+
+    def ends(self, token: int) -> bool:
+        """Whether this token ends an answer."""
+        return bool(llama_cpp.llama_vocab_is_eog(self.vocabulary, token))
+
+    def bytes_of(self, token: int) -> bytes:
+        """What a token stands for; nothing for control words."""
+        known = self._pieces.get(token)
+        if known is None:
+            piece = ctypes.create_string_buffer(_PIECE_BYTES)
+            length = llama_cpp.llama_token_to_piece(self.vocabulary, token, piece, _PIECE_BYTES, 0, False)
+            known = self._pieces[token] = piece.raw[: max(0, length)]
+        return known
+
+    def _read_template(self) -> Jinja2ChatFormatter:
+        found = ctypes.create_string_buffer(_TEMPLATE_BYTES)
+        length = llama_cpp.llama_model_meta_val_str(
+            self.pointer, b"tokenizer.chat_template", found, _TEMPLATE_BYTES
+        )
+        if length <= 0 or length >= _TEMPLATE_BYTES:
+            raise ModelError(f"{self.path.name} has no chat template: it cannot converse.")
+        begin = llama_cpp.llama_vocab_bos(self.vocabulary)
+        end = llama_cpp.llama_vocab_eos(self.vocabulary)
+        return Jinja2ChatFormatter(
+            template=found.value.decode(), eos_token=self._word(end), bos_token=self._word(begin)
+        )
+
+    def _read_control_words(self) -> tuple[str, ...]:
+        every = range(self.size)
+        return tuple(
+            self._word(token) for token in every if llama_cpp.llama_vocab_is_control(self.vocabulary, token)
+        )
+
+    def _word(self, token: int) -> str:
+        if token < 0:
+            return ""
+        return str(llama_cpp.llama_vocab_get_text(self.vocabulary, token).decode("utf-8", "replace"))
+
+
+def _parameters(options: Options) -> Any:
+    parameters = llama_cpp.llama_model_default_params()
+    parameters.n_gpu_layers = _EVERY_LAYER if options.gpu_layers < 0 else options.gpu_layers
+    modes = {
+        (False, False): llama_cpp.LLAMA_LOAD_MODE_NONE,
+        (False, True): llama_cpp.LLAMA_LOAD_MODE_MLOCK,
+        (True, False): llama_cpp.LLAMA_LOAD_MODE_MMAP,
+        (True, True): llama_cpp.LLAMA_LOAD_MODE_MMAP_MLOCK,
+    }
+    parameters.load_mode = modes[options.use_mmap, options.use_mlock]
+    return parameters
+
+
+def disarmed(text: str, control_words: Sequence[str]) -> str:
+    """The text with every control word of the template broken up, so that nobody can forge a turn from inside one."""
+    for word in control_words:
+        if len(word) > 1 and word in text:
+            text = text.replace(word, f"{word[0]} {word[1:]}")
+    return text
