@@ -1,43 +1,35 @@
-"""The brain over HTTP: OpenAI's completions and models, one answer at a time, those who wait in person first.
+"""The brain over HTTP: which routes there are, who may use them, and what it says of itself.
 
-Owns: the routes, the stream, and noticing that a client has hung up.
-Does not know: the form of OpenAI's JSON (`completions`), which model answers (`loading`), nor how (`gguf`).
+Owns: putting the brain's parts together, `/info`, and the API keys' routes.
+Does not know: how a question is answered (`answering`), nor which model answers (`loading`).
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import logging
-import time
-import uuid
-from collections.abc import Callable, Iterator
-from typing import Any, cast, get_args
+import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import prometheus_client
-from flask import Flask, Response, request, stream_with_context
+from flask import Flask, g, request
 from flask.typing import ResponseReturnValue
 
-from agent import logs
-from agent.brain import Piece, Prompt, box
-from agent.brain.completions import Writer, read
-from agent.brain.loading import Loaded, Loader, Wish
-from agent.brain.scheduler import Priority, Scheduler, Ticket
-from agent.errors import NisseError, RequestError
+from agent.brain import Queue, answering, box, embeddings, models
+from agent.brain.dialect import fields
+from agent.brain.embedder import Embedder
+from agent.brain.keys import PREFIX, Keys
+from agent.brain.loading import Loader, Wish
+from agent.brain.models import Models
+from agent.errors import ForbiddenError, ModelError
 from agent.models import catalogue
 from agent.models.shelf import Shelf
 from agent.settings import Settings
 from agent.wire import serve
 
-_log = logging.getLogger(__name__)
-
 _MAX_BODY = 8 * serve.MEGABYTE
-_HEARTBEAT_S = 5.0  # between comments on a stream that has nothing to say
-_LOOK_S = 0.25  # between looks whether a waiting client is still there
-_SPARE_THREADS = 8  # of the server: they answer /info and refusals while others wait
 
-_tokens = prometheus_client.Counter("nisse_brain_tokens_total", "Tokens worked on", ["kind"])
-_queue = prometheus_client.Gauge("nisse_brain_waiting", "Questions that wait for the model")
+_waiting = prometheus_client.Gauge("nisse_brain_waiting", "Questions of which nothing is computed yet")
+_working = prometheus_client.Gauge("nisse_brain_working", "Answers that have begun")
 
 
 def main(settings: Settings) -> None:
@@ -61,137 +53,83 @@ def create_app(settings: Settings, loader: Loader) -> Flask:
         settings: The values in force.
         loader: Brings the model; started by the caller.
     """
-    scheduler = Scheduler(min(settings.number("brain.queue"), serve.THREADS - _SPARE_THREADS))
-    _queue.set_function(lambda: scheduler.waiting)
+    keys = Keys(settings.home / "brain.db")
     app = serve.service(
         "brain",
         settings.text("brain.url"),
         settings.secret("brain.token"),
         max_body=_MAX_BODY,
-        info=lambda: {**loader.info(), "waiting": scheduler.waiting, "working": scheduler.working},
+        info=lambda: _info(loader),
+        admits=_doorman(keys, open_to_all=not settings.secret("brain.token")),
     )
-
-    @app.get("/v1/models")
-    def models() -> ResponseReturnValue:
-        return {
-            "object": "list",
-            "data": [_listed(loader, model) for model in loader.catalogue.of_role("chat")],
-        }
-
-    @app.post("/v1/chat/completions")
-    def chat() -> ResponseReturnValue:
-        return _answer(loader.demand(), scheduler, chat=True)
-
-    @app.post("/v1/completions")
-    def complete() -> ResponseReturnValue:
-        return _answer(loader.demand(), scheduler, chat=False)
-
+    _waiting.set_function(lambda: _queue(loader).waiting)
+    _working.set_function(lambda: _queue(loader).working)
+    answering.add_routes(app, loader)
+    models.add_routes(app, _models(settings, loader))
+    embeddings.add_routes(app, _embedder(settings, loader))
+    _add_key_routes(app, keys)
     return app
 
 
-def _listed(loader: Loader, model: catalogue.Model) -> dict[str, Any]:
-    loaded = loader.loaded
-    return {
-        "id": model.name,
-        "object": "model",
-        "created": 0,
-        "owned_by": "nisse",
-        "title": model.title,
-        "licence": model.licence,
-        "size": model.size,
-        "memory": model.memory,
-        "context": model.context,
-        "quantisation": model.quantisation,
-        "parameters": model.parameters,
-        "installed": loader.shelf.installed(model),
-        "served": loaded is not None and loaded.model.name == model.name,
-    }
+def _doorman(keys: Keys, *, open_to_all: bool) -> Callable[[str], bool]:
+    """Says whether who shows this may come in."""
+
+    def admits(shown: str) -> bool:
+        name = keys.holder(shown)
+        if not name:
+            # Most clients insist on sending a key; where none is needed, only what claims to be one of ours must be one.
+            return open_to_all and not shown.startswith(PREFIX)
+        if not request.path.startswith("/v1/"):
+            raise ForbiddenError("An API key opens /v1 and nothing else.")
+        g.key_name = name
+        return True
+
+    return admits
 
 
-def _answer(loaded: Loaded, scheduler: Scheduler, *, chat: bool) -> ResponseReturnValue:
-    call = read(serve.json_body(), chat=chat, model=loaded.model.name)
-    prompt = loaded.runtime.prepare(call.request)
-    writer = Writer(
-        call=call,
-        id=f"{'chatcmpl' if chat else 'cmpl'}-{uuid.uuid4().hex}",
-        model=loaded.model.name,
-        created=int(time.time()),
-    )
-    ticket = scheduler.enter(_priority())
+def _models(settings: Settings, loader: Loader) -> Models:
+    def kept() -> dict[str, str]:
+        facts = loader.info()
+        names = {facts["model"], (facts["wanted"] or {}).get("name")}
+        used = dict.fromkeys(filter(None, names), "The brain answers with it, or will.")
+        return used | {settings.text("recall.embedder"): "Recall finds documents with it."}
+
+    return Models(loader.catalogue, loader.shelf, served=lambda: loader.info()["model"], kept=kept)
+
+
+def _embedder(settings: Settings, loader: Loader) -> Embedder | None:
+    name = settings.text("recall.embedder")
+    return Embedder(loader.shelf, loader.catalogue.find(name)) if name else None
+
+
+def _info(loader: Loader) -> dict[str, Any]:
+    facts = loader.info() | {"queue": dataclasses.asdict(_queue(loader))}
     try:
-        pieces = _pieces(loaded, prompt, ticket, serve.hung_up)
-        if not call.stream:
-            return _whole(writer, pieces, ticket)
-        answer = Response(stream_with_context(_events(writer, pieces)), content_type="text/event-stream")
-    except BaseException:
-        ticket.leave()
-        raise
-    answer.headers["Cache-Control"] = "no-store"
-    # The generator's own clean-up never runs if the client is gone before the first piece.
-    answer.call_on_close(ticket.leave)
-    return answer
+        with loader.lease() as loaded:
+            return facts | {"engine": loaded.runtime.info()}
+    except ModelError:
+        return facts
 
 
-def _whole(writer: Writer, pieces: Iterator[Piece], ticket: Ticket) -> ResponseReturnValue:
+def _queue(loader: Loader) -> Queue:
     try:
-        collected = list(pieces)
-    finally:
-        ticket.leave()
-    if not collected or not collected[-1].finish:
-        return Response(status=499)  # nobody is there to read it
-    return writer.whole(collected)
+        with loader.lease() as loaded:
+            return loaded.runtime.queue()
+    except ModelError:
+        return Queue()
 
 
-def _events(writer: Writer, pieces: Iterator[Piece]) -> Iterator[str]:
-    spoken = time.monotonic()
-    piece = Piece()
-    try:
-        for piece in pieces:
-            chunks = writer.chunks(piece)
-            yield from (_event(chunk) for chunk in chunks)
-            if chunks:
-                spoken = time.monotonic()
-            elif time.monotonic() - spoken > _HEARTBEAT_S:
-                spoken = time.monotonic()
-                yield ": still here\n\n"
-    except NisseError as failed:
-        logs.event(_log, "answer.broke", level=logging.ERROR, error=failed)
-        yield _event(failed.to_json())
-        return
-    if piece.finish:
-        yield "data: [DONE]\n\n"
+def _add_key_routes(app: Flask, keys: Keys) -> None:
+    @app.get("/keys")
+    def every_key() -> ResponseReturnValue:
+        return {"keys": [dataclasses.asdict(key) for key in keys.everything()]}
 
+    @app.post("/keys")
+    def new_key() -> ResponseReturnValue:
+        name = fields.text(serve.json_body(), "name")
+        return {"name": name.strip(), "key": keys.new(name)}, 201, {"Cache-Control": "no-store"}
 
-def _pieces(loaded: Loaded, prompt: Prompt, ticket: Ticket, gone: Callable[[], bool]) -> Iterator[Piece]:
-    """The answer in pieces, empty ones while there is nothing; ends early when the client has hung up."""
-    try:
-        while not ticket.wait(_LOOK_S):
-            if gone():
-                return
-            yield Piece()
-        with contextlib.closing(
-            cast(Any, loaded.runtime.generate(prompt, wanted=lambda: not gone()))
-        ) as generated:
-            for piece in generated:
-                _count(piece)
-                yield piece
-    finally:
-        ticket.leave()
-
-
-def _count(piece: Piece) -> None:
-    if piece.finish:
-        _tokens.labels("prompt").inc(piece.prompt_tokens - piece.reused_tokens)
-        _tokens.labels("reused").inc(piece.reused_tokens)
-        _tokens.labels("answer").inc(piece.answer_tokens)
-
-
-def _priority() -> Priority:
-    given = request.headers.get("X-Nisse-Priority", "interactive").strip().lower()
-    if given not in get_args(Priority):
-        raise RequestError("X-Nisse-Priority must be interactive or background.", param="X-Nisse-Priority")
-    return cast(Priority, given)
-
-
-def _event(body: dict[str, Any]) -> str:
-    return f"data: {json.dumps(body, ensure_ascii=False, separators=(',', ':'))}\n\n"
+    @app.delete("/keys/<name>")
+    def revoke_key(name: str) -> ResponseReturnValue:
+        keys.revoke(name)
+        return "", 204

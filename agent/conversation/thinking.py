@@ -47,11 +47,14 @@ class Thinking:
             logs.event(_log, "recall.away", level=logging.WARNING, why=away.message)
             return None
 
-    def pieces(self, messages: Sequence[dict[str, str]], *, interactive: bool, noted: bool) -> Iterator[str]:
+    def pieces(
+        self, messages: Sequence[dict[str, str]], *, person: str, interactive: bool, noted: bool
+    ) -> Iterator[str]:
         """The brain's answer, piece by piece.
 
         Args:
             messages: The prompt, in OpenAI's form.
+            person: For whom; the brain sees to it that nobody gets all of its time.
             interactive: Somebody sits there and waits.
             noted: The prompt holds notes from the house, to which the answer must keep.
 
@@ -62,6 +65,7 @@ class Thinking:
         request = {
             "messages": list(messages),
             "stream": True,
+            "user": person,
             "max_tokens": self._longest_answer,
             "temperature": _TEMPERATURE_WITH_NOTES if noted else _TEMPERATURE_WITHOUT,
             "repeat_penalty": _REPEAT_PENALTY,

@@ -188,7 +188,9 @@ class Worker:
         interactive = message.channel in ("console", "portal")
         written = []
         try:
-            for piece in self._thinking.pieces(messages, interactive=interactive, noted=bool(passages)):
+            for piece in self._thinking.pieces(
+                messages, person=_person_id(received), interactive=interactive, noted=bool(passages)
+            ):
                 written.append(piece)
                 self._streams.piece(message.id, piece)
         except RequestError as refused:

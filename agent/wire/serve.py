@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import json
 import logging
 import signal
 import sys
@@ -21,7 +22,7 @@ import prometheus_client
 import waitress
 from flask import Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from agent import logs
 from agent.errors import (
@@ -46,7 +47,13 @@ _seconds = prometheus_client.Histogram("nisse_request_seconds", "Time to the ans
 
 
 def service(
-    name: str, url: str, token: Secret, *, max_body: int, info: Callable[[], dict[str, Any]]
+    name: str,
+    url: str,
+    token: Secret,
+    *,
+    max_body: int,
+    info: Callable[[], dict[str, Any]],
+    admits: Callable[[str], bool] | None = None,
 ) -> Flask:
     """A Flask application with all that services share; the service adds its own routes.
 
@@ -56,6 +63,7 @@ def service(
         token: What callers must show; may be empty on loopback only.
         max_body: Largest request body, in bytes.
         info: What the service says of itself at `/info`, and in part at `/health`: a key `ready` (bool), and `state`, a sentence.
+        admits: Whether who shows this instead of the token may come in too; it can refuse with an error of its own.
 
     Raises:
         SettingsError: The address is not loopback and there is no token.
@@ -68,7 +76,7 @@ def service(
     app = Flask(name, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = max_body
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    _guard(app, url, token)
+    _guard(app, url, token, admits)
     _describe(app, name, info)
     answer_errors(app)
     _measure(app)
@@ -139,9 +147,14 @@ def json_body() -> dict[str, Any]:
     Raises:
         RequestError: There is none, or it is no object.
     """
-    body = request.get_json(silent=True)
-    if not isinstance(body, dict):
+    if not request.is_json:
         raise RequestError("The body must be a JSON object.", hint="Send Content-Type: application/json.")
+    try:
+        body = json.loads(request.get_data())
+    except (ValueError, RecursionError) as wrong:  # UnicodeDecodeError is a ValueError
+        raise RequestError(f"The body is not JSON: {wrong}.") from wrong
+    if not isinstance(body, dict):
+        raise RequestError("The body must be a JSON object.")
     return body
 
 
@@ -163,8 +176,15 @@ def answer_errors(app: Flask) -> None:
         if error.code == 413:
             limit = int(app.config["MAX_CONTENT_LENGTH"]) // MEGABYTE
             return ours(TooLargeError(f"That is larger than {limit} MB.", hint="Send less at a time."))
-        body = {"message": error.description, "type": "invalid_request_error", "param": None, "code": None}
-        return jsonify({"error": body}), error.code or 500
+        message, code, headers = error.description, None, {}
+        if isinstance(error, MethodNotAllowed):
+            methods = [name for name in sorted(error.valid_methods or ()) if name not in ("HEAD", "OPTIONS")]
+            message, code = f"Only {' and '.join(methods)} requests are accepted.", "method_not_supported"
+            headers["Allow"] = ", ".join(methods)
+        elif error.code == 404:
+            message = f"Invalid URL ({request.method} {request.path[:200]})"
+        body = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+        return jsonify({"error": body}), error.code or 500, headers
 
     @app.errorhandler(Exception)
     def unforeseen(error: Exception) -> ResponseReturnValue:
@@ -172,7 +192,7 @@ def answer_errors(app: Flask) -> None:
         return ours(NisseError("Something went wrong inside.", hint="The log of this service says what."))
 
 
-def _guard(app: Flask, url: str, token: Secret) -> None:
+def _guard(app: Flask, url: str, token: Secret, admits: Callable[[str], bool] | None) -> None:
     host = urlsplit(url).hostname or ""
 
     @app.before_request
@@ -185,10 +205,13 @@ def _guard(app: Flask, url: str, token: Secret) -> None:
             raise ForbiddenError("Services do not answer web pages.")
         if is_loopback(host) and not is_loopback(urlsplit(f"//{request.host}").hostname or ""):
             raise ForbiddenError("This service answers by its loopback address only.")
-        if not token or request.path == "/health":
+        if request.path == "/health":
             return
         shown = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
-        if not hmac.compare_digest(shown.encode(), token.reveal().encode()):
+        known = hmac.compare_digest(
+            shown.encode(), token.reveal().encode()
+        )  # nothing, where nothing is asked for
+        if not known and not (shown and admits(shown) if admits else not token):
             raise AuthenticationError(
                 "The token is missing or wrong.", hint="Send Authorization: Bearer TOKEN."
             )
