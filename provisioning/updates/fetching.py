@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from agent import logs
 from agent.errors import NisseError
+from agent.models import wanted
 from agent.models.catalogue import Model
 from agent.models.fetch import Progress
 from agent.models.shelf import Shelf
@@ -33,6 +34,7 @@ class _Job:
     fetching: bool = False
     error: str = ""
     failures: int = 0
+    given_up: bool = False
     not_before: float = 0.0  # on the monotonic clock
 
 
@@ -80,6 +82,13 @@ class Fetcher:
                     job.not_before = 0.0
             self._news.notify_all()
 
+    def give_up(self, model: Model) -> None:
+        """Nobody wants this model any more; what came of it is kept."""
+        with self._news:
+            job = self._jobs.pop(model.name, None)
+            if job:
+                job.given_up = True
+
     def wanted(self, model: Model) -> bool:
         """Whether somebody wants this model."""
         return model.name in self._jobs
@@ -110,6 +119,7 @@ class Fetcher:
         try:
             self._fetch(job.model, self._shelf, lambda done, _total: self._note(job, done))
             job.fetched, job.failures = job.model.size, 0
+            wanted.withdraw(job.model, self._shelf)
         except _StoppedError:
             return
         except NisseError as failed:
@@ -122,7 +132,7 @@ class Fetcher:
 
     def _note(self, job: _Job, done: int) -> None:
         job.fetched = done
-        if self._stopping:
+        if self._stopping or job.given_up:
             raise _StoppedError
 
     def _postpone(self, job: _Job, why: str) -> None:
@@ -130,8 +140,9 @@ class Fetcher:
         job.failures += 1
         job.error = why
         job.not_before = time.monotonic() + pause
+        wanted.fail(job.model, self._shelf, why)
         logs.event(_log, "model.postponed", model=job.model.name, seconds=round(pause), why=why)
 
 
 class _StoppedError(Exception):
-    """The service stops while a model comes."""
+    """The service stops while a model comes, or nobody wants it any more."""

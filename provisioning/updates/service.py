@@ -27,7 +27,13 @@ def main(settings: Settings) -> None:
     """Serves until SIGTERM."""
     models, shelf = catalogue.load(), Shelf(settings.models_folder)
     fetcher = Fetcher(shelf, _fetch)
-    wishes = Wishes(models, client(settings, "brain"), settings.text("recall.embedder"), fetcher.want)
+    wishes = Wishes(
+        models,
+        shelf,
+        fetcher,
+        brain=client(settings, "brain"),
+        embedder=settings.text("recall.embedder"),
+    )
     wishes.start()
     fetcher.start()
     try:

@@ -1,51 +1,60 @@
-"""Which models this house wants: its embedder, from the settings, and the chat model that the brain asks for.
+"""Which models this house wants: its embedder, from the settings, the chat model that the brain asks for, and what is wished on the shelf.
 
-Owns: asking the brain, again and again until it says.
-Does not know: how the brain chooses, nor how models are fetched.
+Owns: asking the brain, again and again until it says, and looking at the shelf.
+Does not know: how the brain chooses, who wishes, nor how models are fetched.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Container
 
 from agent import logs
 from agent.errors import NisseError
-from agent.models.catalogue import Catalogue, Model
+from agent.models.catalogue import Catalogue
+from agent.models.shelf import Shelf
+from agent.models.wanted import wished
 from agent.wire.call import Client
+from provisioning.updates.fetching import Fetcher
 
 _log = logging.getLogger(__name__)
 
+_LOOK_S = 2.0  # between looks at the shelf: a few file names
 _ASK_S = 5.0
 _ASK_AGAIN_S = 60.0  # a setting may have changed
 
 
 class Wishes:
-    """Tells about the wanted models as soon as they are known."""
+    """Tells the fetcher about the wanted models as soon as they are known."""
 
     def __init__(
-        self, catalogue: Catalogue, brain: Client, embedder: str, tell: Callable[[list[Model]], None]
+        self, catalogue: Catalogue, shelf: Shelf, fetcher: Fetcher, *, brain: Client, embedder: str
     ) -> None:
         """Does nothing yet; `start` does.
 
         Args:
             catalogue: All models.
+            shelf: Where wishes lie.
+            fetcher: Whom to tell.
             brain: Whom to ask for the chat model.
             embedder: Name of the embedding model; empty: none.
-            tell: Called with models that are wanted; the same again is to be expected.
         """
         self._catalogue = catalogue
+        self._shelf = shelf
+        self._fetcher = fetcher
         self._brain = brain
         self._embedder = embedder
-        self._tell = tell
+        self._asked = ""  # the chat model that the brain asks for
+        self._wished: dict[str, int] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="wishes", daemon=True)
 
     def start(self) -> None:
         """Begins. The embedder is small and known at once, so that it is fetched first."""
         if self._embedder:
-            self._named(self._embedder)
+            self._want(self._embedder)
         self._thread.start()
 
     def close(self) -> None:
@@ -54,9 +63,22 @@ class Wishes:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
-        pause = 0.0
+        ask_at, pause = time.monotonic(), 0.0
         while not self._stop.wait(pause):
-            pause = _ASK_AGAIN_S if self._ask() else _ASK_S
+            pause = _LOOK_S
+            self._look()
+            if time.monotonic() >= ask_at:
+                ask_at = time.monotonic() + (_ASK_AGAIN_S if self._ask() else _ASK_S)
+
+    def _look(self) -> None:
+        found = wished(self._catalogue.models, self._shelf)
+        for model in self._catalogue.models:
+            if model.name in found and found[model.name] != self._wished.get(model.name):
+                logs.event(_log, "model.wished", model=model.name)
+                self._fetcher.want([model], now=True)
+        gone = self._wished.keys() - found.keys()
+        self._wished = found
+        self._let_go(gone)
 
     def _ask(self) -> bool:
         try:
@@ -65,11 +87,20 @@ class Wishes:
             return False  # it may be starting
         if not wanted:
             return False
-        self._named(str(wanted.get("name")))
+        before, self._asked = self._asked, str(wanted.get("name"))
+        self._want(self._asked)
+        self._let_go({before})
         return True
 
-    def _named(self, name: str) -> None:
+    def _let_go(self, names: Container[str]) -> None:
+        """These are no longer wanted for one reason; if there is no other, they need not come."""
+        kept = {self._embedder, self._asked, *self._wished}
+        for model in self._catalogue.models:
+            if model.name in names and model.name not in kept:
+                self._fetcher.give_up(model)
+
+    def _want(self, name: str) -> None:
         try:
-            self._tell([self._catalogue.find(name)])
+            self._fetcher.want([self._catalogue.find(name)])
         except NisseError as unknown:
             logs.event(_log, "model.unknown", level=logging.WARNING, model=name, error=unknown)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from agent.embed.embedding import Embedding
 from agent.errors import RequestError, TooLargeError
 from agent.recall import vectors
-from agent.embed.embedding import Embedding
 from agent.recall.pending import Pending
 from agent.recall.service import Room
 from tests.recall.learning import embed_all, teach
