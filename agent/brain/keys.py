@@ -102,6 +102,11 @@ class Keys:
             changed = database.conn.execute(
                 "UPDATE keys SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL", (time.time(), name)
             ).rowcount
+            database.conn.execute(
+                """DELETE FROM keys WHERE revoked_at IS NOT NULL AND hash NOT IN
+                (SELECT hash FROM keys WHERE revoked_at IS NOT NULL ORDER BY revoked_at DESC LIMIT ?)""",
+                (_MOST,),
+            )
         if not changed:
             raise NotFoundError(f"There is no key {name!r}.", hint="`nisse key list` shows them.")
 
