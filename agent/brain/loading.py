@@ -1,38 +1,39 @@
-"""Getting a model into memory: choosing it, waiting for its file, stepping down when it does not load.
+"""Getting a model into memory: choosing it, waiting for its file, changing over to it, stepping down when it does not load.
 
 Owns: the thread that does this, and the state that people are told meanwhile.
-Does not know: how files come onto the shelf (the updates service fetches them), nor what is asked of the model.
+Does not know: how files come onto the shelf (the updates service fetches them), which model suits a box (`fit`), nor what is asked of
+the model.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from agent import logs, registry
-from agent.brain import Runtime, fit
+from agent.brain import Runtime
+from agent.brain.deaths import Deaths
+from agent.brain.fit import Box, Plan, Wish
+from agent.brain.fit.choosing import choose
+from agent.brain.leasing import Leases
+from agent.brain.supply import Supply
 from agent.errors import ModelError, NisseError
-from agent.models.catalogue import Catalogue, Model
-from agent.models.shelf import Shelf
+from agent.models.catalogue import Model
 
 _log = logging.getLogger(__name__)
 
 _POLL_S = 2.0
 _AGAIN_S = 60.0  # after no model at all would load
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What the settings and the box ask for."""
-
-    named: str  # empty: the largest that fits
-    memory: int  # MB of the box
-    reserve: int  # MB
-    context: int  # tokens
-    threads: int
+_RELOAD_GRACE_S = 60.0  # for the answers that are being given when a reload is asked for
+_RELOAD_S = 900.0  # a large model from a slow card
+_PATIENCE_S = 30.0  # of those who come while models are changed
+_SOON_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -41,20 +42,43 @@ class Loaded:
 
     model: Model
     runtime: Runtime
+    plan: Plan | None = None  # None: it was not loaded on this box
 
 
 class Loader:
     """Brings one model to answer, in the background, and knows how far it is."""
 
-    def __init__(self, catalogue: Catalogue, shelf: Shelf, wish: Wish) -> None:
-        """Does nothing yet; `start` does."""
-        self.catalogue = catalogue
-        self.shelf = shelf
-        self._wish = wish
+    def __init__(
+        self,
+        supply: Supply,
+        wish: Wish,
+        *,
+        look: Callable[[], Box],
+        deaths: Deaths,
+        elsewhere: Callable[[], Loaded | None] = lambda: None,
+    ) -> None:
+        """Does nothing yet; `start` does.
+
+        Args:
+            supply: The models there are.
+            wish: What the owner asks for.
+            look: Looks at the box.
+            deaths: What became of earlier processes.
+            elsewhere: A model on another machine that goes before ours, as long as it answers. It is asked for every lease.
+        """
+        self.catalogue, self.shelf = supply.catalogue, supply.shelf
+        self._supply, self._wish, self._look, self._deaths = supply, wish, look, deaths
+        self._elsewhere = elsewhere
+        self._leases: Leases[Loaded] = Leases()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="loading", daemon=True)
-        self.loaded: Loaded | None = None
-        self.wanted: Model | None = None
+        self._reloading = threading.Condition()
+        self._reload_asked = False
+        self._reloads = 0
+        self._failures: dict[str, int] = {}  # to load, by model
+        self._troubles: list[str] = []
+        self._box: Box | None = None
+        self._target: Plan | None = None
         self.loading = False
         self.seconds = 0.0  # that the loading took
         self.state = "I am looking which model suits this box."
@@ -66,35 +90,68 @@ class Loader:
     def close(self) -> None:
         """Ends the waiting and gives the model's memory back."""
         self._stop.set()
+        self._wake()
         if self._thread.is_alive():
             self._thread.join(timeout=60)
-        if self.loaded:
-            self.loaded.runtime.close()
-            self.loaded = None
+        self._let_go(0)
 
-    def demand(self) -> Loaded:
-        """The model that answers.
+    @property
+    def loaded(self) -> Loaded | None:
+        """The model that answers, to look at; to use it, take a lease."""
+        return self._elsewhere() or self._leases.held
+
+    @property
+    def wanted(self) -> Model | None:
+        """The model that should answer."""
+        return self._target.model if self._target else None
+
+    def lease(self, patience: float = _PATIENCE_S) -> AbstractContextManager[Loaded]:
+        """The model that answers, for as long as the context lasts.
+
+        Args:
+            patience: Seconds to wait if it is just being changed.
 
         Raises:
-            ModelError: None does yet; the message says why.
+            ModelError: None does; the message says why.
         """
-        if self.loaded is None:
-            raise ModelError(self.state, hint="Try again in a while.", retry_after=5)
-        return self.loaded
+        remote = self._elsewhere()
+        return nullcontext(remote) if remote else self._leases.lease(patience, self._nothing_yet)
+
+    def reload(self) -> None:
+        """Loads the model anew, once the answers of the moment are given, and waits for it. Those who ask meanwhile join.
+
+        Raises:
+            ModelError: It does not load, or takes too long.
+        """
+        with self._reloading:
+            goal = self._reloads + 1
+            self._reload_asked = True
+            self._reloading.notify_all()
+            self._reloading.wait_for(lambda: self._reloads >= goal or self._stop.is_set(), timeout=_RELOAD_S)
+        if self._leases.held is None:
+            raise self._nothing_yet()
 
     def info(self) -> dict[str, Any]:
         """How far it is, for `/info`."""
-        wanted, loaded = self.wanted, self.loaded
+        target, loaded = self._target, self.loaded
+        plan = loaded.plan if loaded else None
         return {
             "ready": loaded is not None,
             "state": self.state,
+            "notice": self._deaths.notice,
             "model": loaded.model.name if loaded else None,
-            "wanted": self._describe(wanted) if wanted else None,
+            "wanted": self._describe(target.model) if target else None,
             "loading": self.loading,
             "context": loaded.runtime.context if loaded else None,
-            "threads": loaded.runtime.threads if loaded else None,
             "load_seconds": round(self.seconds, 2),
+            "why": list(plan.why if plan else target.why if target else ()),
+            "options": _plain(plan.options) if plan else None,
+            "memory": _plain(plan.footprint) | {"total": plan.footprint.box} if plan else None,
+            "box": _plain(dataclasses.replace(self._box, flags=())) if self._box else None,
         }
+
+    def _nothing_yet(self) -> NisseError:
+        return ModelError(self.state, hint="Try again in a while.", retry_after=_SOON_S)
 
     def _describe(self, model: Model) -> dict[str, Any]:
         return {
@@ -106,65 +163,144 @@ class Loader:
         }
 
     def _run(self) -> None:
-        try:
-            choice = fit.choose(
-                self.catalogue,
-                memory=self._wish.memory,
-                reserve=self._wish.reserve,
-                context=self._wish.context,
-                named=self._wish.named,
-            )
-        except NisseError as wrong:
-            self.state = str(wrong)
-            logs.event(_log, "model.unknown", level=logging.ERROR, error=wrong)
-            return
-        self.wanted = choice.model
-        logs.event(_log, "model.chosen", model=choice.model.name, why=choice.why)
-        self.shelf.adopt(choice.model)
-        while not self._stop.is_set() and self.loaded is None:
-            self._await_file(choice.model)
-            self._load_first_that_loads(choice)
-            if self.loaded is None:
-                self._stop.wait(_AGAIN_S)
-
-    def _await_file(self, model: Model) -> None:
-        while not self.shelf.installed(model):
-            self.state = (
-                f"I wait for the model {model.title} ({model.size // 1_000_000} MB), which is not here yet."
-            )
-            if self._stop.wait(_POLL_S):
-                return
-
-    def _load_first_that_loads(self, choice: fit.Choice) -> None:
-        troubles = []
-        for model in (choice.model, *fit.smaller(self.catalogue, choice.model)):
-            if self._stop.is_set() or not self.shelf.installed(model):
-                continue
+        self._box = self._look()
+        while not self._stop.is_set():
             try:
-                self._load(model)
-            except NisseError as failed:
-                logs.event(_log, "model.broke", level=logging.ERROR, model=model.name, error=failed)
-                troubles.append(failed.message)
-                self.state = f"{failed.message} I try a smaller model."
-                continue
-            why = choice.why if not troubles else f"I stepped down to it: {' '.join(troubles)}"
-            self.state = f"{model.title} answers. {why}"
-            return
-        if troubles:
-            self.state = f"No model loads. {' '.join(troubles)}"
+                self._round()
+            except NisseError as wrong:  # the owner named a model that nobody knows
+                self.state = str(wrong)
+                logs.event(_log, "model.unknown", level=logging.ERROR, error=wrong)
+                self._stop.set()
+                self._finish_reload()
+                return
+            self._rest(_POLL_S)
 
-    def _load(self, model: Model) -> None:
+    def _round(self) -> None:
+        """Looks once what should answer, and sees to it as far as the files are here."""
+        reload = self._reload_asked
+        if reload:
+            self._forgive()
+        target = self._choose()
+        serving = self._leases.held
+        if serving is None or reload:
+            self._bring(_RELOAD_GRACE_S)
+        elif serving.model != target.model and self.shelf.installed(target.model):
+            if self._leases.change_if_idle():
+                self._bring(0)
+        if self._leases.held is None and self._troubles:
+            self._rest(_AGAIN_S)
+            self._forgive()
+
+    def _choose(self) -> Plan:
+        assert self._box is not None  # noqa: S101 - looked at before
+        plan = choose(self._supply.stock(self._all_deaths()), self._box, self._wish)
+        if self._target is None or plan.model != self._target.model:
+            logs.event(_log, "model.chosen", model=plan.model.name, why=plan.why[0])
+            self._supply.adopt(plan.model)
+        self._target = plan
+        return plan
+
+    def _bring(self, grace: float) -> None:
+        """Loads the best that is here, and less if that does not load."""
+        self._let_go(grace)
+        loaded: Loaded | None = None
+        tried = set()
+        while loaded is None and not self._stop.is_set():
+            plan = self._best_here()
+            if plan is None or (plan.model.name, plan.options) in tried:
+                break
+            tried.add((plan.model.name, plan.options))
+            loaded = self._try(plan)
+        self._leases.put(loaded)
+        self._say(loaded)
+        if self._reload_asked:  # whoever asked while it was loaded has what was asked for
+            self._finish_reload()
+
+    def _best_here(self) -> Plan | None:
+        """The plan for the wanted model, or while its file is not here, for the best of those that are."""
+        assert self._box is not None  # noqa: S101 - looked at before
+        target = self._choose()
+        if self.shelf.installed(target.model):
+            return target
+        stock = self._supply.installed(self._all_deaths())
+        if not stock.models:
+            return None
+        plan = choose(stock, self._box, dataclasses.replace(self._wish, named=""))
+        return plan if plan.fits or plan.model.memory <= target.model.memory else None
+
+    def _try(self, plan: Plan) -> Loaded | None:
+        model = plan.model
         self.state, self.loading = f"{model.title} is being loaded.", True
         begun = time.perf_counter()
+        self._deaths.begins(model.name, model.title, plan.options.context)
         try:
-            path = self.shelf.path(model)
-            kind = registry.load("agent.brain", path.suffix.lstrip(".").lower())
-            context = min(self._wish.context, model.context)
-            runtime: Runtime = kind.Runtime(path, context=context, threads=self._wish.threads)
-        except ImportError as missing:
-            raise ModelError(f"The library for {model.title} is missing: {missing}.") from missing
+            kind = registry.load("agent.brain", self._supply.suffix(model))
+            runtime: Runtime = kind.Runtime(self.shelf.path(model), plan.options)
+        except (NisseError, ImportError) as failed:
+            self._failed(model, failed)
+            return None
         finally:
             self.loading = False
         self.seconds = time.perf_counter() - begun
-        self.loaded = Loaded(model, runtime)
         logs.event(_log, "model.loaded", model=model.name, seconds=round(self.seconds, 2))
+        return Loaded(model, runtime, plan)
+
+    def _failed(self, model: Model, failed: NisseError | ImportError) -> None:
+        self._deaths.ends()
+        said = failed.message if isinstance(failed, NisseError) else f"A library is missing: {failed}."
+        self._failures[model.name] = self._failures.get(model.name, 0) + 1
+        if said not in self._troubles:
+            self._troubles.append(said)
+        self.state = f"{said} I try with less."
+        logs.event(_log, "model.broke", level=logging.ERROR, model=model.name, error=failed)
+
+    def _say(self, loaded: Loaded | None) -> None:
+        target = self._target
+        if loaded is None and self._troubles:
+            self.state = f"No model loads. {' '.join(self._troubles)}"
+        elif target is None or (loaded is not None and loaded.model == target.model):
+            why = f"I stepped down to it: {' '.join(self._troubles)}" if self._troubles else ""
+            if loaded and loaded.plan:
+                self.state = f"{loaded.model.title} answers. {why or loaded.plan.why[0]}"
+        else:
+            title, size = target.model.title, target.model.size // 1_000_000
+            awaited = f"I wait for the model {title} ({size} MB), which is not here yet."
+            self.state = f"{loaded.model.title} answers meanwhile. {awaited}" if loaded else awaited
+
+    def _forgive(self) -> None:
+        self._failures, self._troubles = {}, []
+
+    def _all_deaths(self) -> dict[str, int]:
+        counts = dict(self._deaths.counts)
+        for name, count in self._failures.items():
+            counts[name] = counts.get(name, 0) + count
+        return counts
+
+    def _let_go(self, grace: float) -> None:
+        old = self._leases.take_away(grace)
+        if old:
+            old.runtime.close()
+            self._deaths.ends()
+
+    def _finish_reload(self) -> None:
+        with self._reloading:
+            self._reload_asked = False
+            self._reloads += 1
+            self._reloading.notify_all()
+
+    def _rest(self, seconds: float) -> None:
+        with self._reloading:
+            self._reloading.wait_for(lambda: self._reload_asked or self._stop.is_set(), timeout=seconds)
+
+    def _wake(self) -> None:
+        with self._reloading:
+            self._reloading.notify_all()
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    """A record in JSON's types."""
+    plain = dataclasses.asdict(record)
+    return {
+        key: value if isinstance(value, (str, int, float, bool, tuple, type(None))) else str(value)
+        for key, value in plain.items()
+    }

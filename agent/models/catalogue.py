@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from agent.errors import NotFoundError, SettingsError
+from agent.models.shape import Shape
 
 ROLES = ("chat", "embed")
 
@@ -64,12 +65,12 @@ class Model:
     role: str  # one of ROLES
     title: str  # for people
     licence: str  # SPDX
-    memory: int  # MB that it takes while it works, without what each token of the context adds
+    memory: int  # MB that it takes while it works, its longest context not counted
     context: int  # longest prompt and answer together, in tokens
     quantisation: str
     parameters: int  # millions
     files: tuple[File, ...]  # what the runtime opens stands first
-    memory_per_token: int = 0  # bytes
+    shape: Shape | None = None  # of a model that chats: what `agent/brain/fit` reckons with
 
     @property
     def size(self) -> int:
@@ -132,10 +133,13 @@ def read(content: Mapping[str, Any]) -> Catalogue:
 
 def _model(row: Mapping[str, Any]) -> Model:
     files = tuple(_file(file) for file in row.get("files", ()))
-    model = _record(Model, {**row, "files": files})
+    _demand(isinstance(row.get("shape", {}), dict), "a shape is a table")
+    shape = _record(Shape, row["shape"]) if "shape" in row else None
+    model = _record(Model, {**row, "files": files, "shape": shape})
     _demand(bool(_NAME.fullmatch(model.name)), f"{model.name!r} is no name for a model")
     _demand(model.role in ROLES, f"{model.name} has the unknown role {model.role!r}")
     _demand(bool(files), f"{model.name} has no files")
+    _demand(model.role != "chat" or shape is not None, f"{model.name} has no shape")
     _demand(len({file.name for file in files}) == len(files), f"{model.name} has two files of the same name")
     return model
 

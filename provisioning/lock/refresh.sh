@@ -16,5 +16,6 @@ lock() { # FILE EXTRA...
     compile "$file" $extras pyproject.toml
 }
 compile build.txt provisioning/lock/build.in
+compile bench.txt provisioning/lock/bench.in
 lock run.txt brain recall conversation channels portal
 lock test.txt brain recall conversation channels portal test

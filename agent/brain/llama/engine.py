@@ -182,7 +182,7 @@ class LlamaEngine:
             for job in self._everybody():
                 self._remove(job)
                 job.fail(ModelError("The model was changed in the middle of an answer.", retry_after=5))
-            self._seating.keep_quiet_ones(all_of_them=True)
+            self._seating.keep_all()
 
     def _await_work(self) -> bool:
         """Takes in who came and lets go of who went; False at the end."""
@@ -199,7 +199,7 @@ class LlamaEngine:
                     continue
             if time.monotonic() >= self._chores_at:
                 self._chores_at = time.monotonic() + _CHORES_S
-                self._seating.keep_quiet_ones()
+                self._seating.tidy()
             if self._jobs:
                 return True
 

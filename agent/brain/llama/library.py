@@ -11,6 +11,8 @@ import logging
 import os
 import re
 import threading
+from pathlib import Path
+from typing import Any
 
 from agent import logs
 
@@ -60,6 +62,11 @@ def build() -> str:
     return f"llama-cpp-python {llama_cpp.__version__} {features}"
 
 
+def functions() -> Any:
+    """The library's own handle. It finds ggml's functions too, also those that the Python binding leaves out."""
+    return llama_cpp.llama_cpp._lib  # noqa: SLF001 - another handle would load a second copy of ggml
+
+
 @llama_cpp.llama_log_callback  # type: ignore[untyped-decorator,unused-ignore]
 def _hear(level: int, text: bytes, _nothing: ctypes.c_void_p) -> None:
     global _last_level  # noqa: PLW0603 - a line may come in several calls
@@ -77,4 +84,8 @@ def _hear(level: int, text: bytes, _nothing: ctypes.c_void_p) -> None:
 
 
 llama_cpp.llama_log_set(_hear, ctypes.c_void_p(0))
+if (
+    not functions().ggml_backend_dev_count()
+):  # a build for many processors picks the one at hand only when asked
+    functions().ggml_backend_load_all_from_path(str(Path(llama_cpp.__file__).parent / "lib").encode())
 llama_cpp.llama_backend_init()

@@ -37,8 +37,11 @@ class Sampler:
         self._grammar = grammar
         self._told = request.logprobs
         self._chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
-        for sampler in _samplers(weights, request):
+        samplers = _samplers(weights, request)
+        for sampler in samplers:
             llama_cpp.llama_sampler_chain_add(self._chain, sampler)
+        # With nothing before it, the greedy sampler is a maximum; the library would copy the whole vocabulary to find it.
+        self._likeliest = request.temperature <= 0 and len(samplers) == 1 and grammar is None
 
     def close(self) -> None:
         """Gives the memory back."""
@@ -56,6 +59,8 @@ class Sampler:
 
     def choose(self, context: Context, place: int) -> int:
         """The next token, by the logits of a token of the last step."""
+        if self._likeliest:
+            return int(context.logits(place).argmax())
         if self._grammar is None:
             return int(llama_cpp.llama_sampler_sample(self._chain, context.pointer, place))
         logits = context.logits(place)

@@ -57,7 +57,7 @@ class Seating:
             length = self._restored(self._saved, sequence, tokens, length)
         sequence.tokens, sequence.length = job.tokens, length
         sequence.lasting = job.asker.priority == "interactive"
-        sequence.kept = min(sequence.kept, length)
+        sequence.kept, sequence.refused = min(sequence.kept, length), False
         job.sequence = sequence
         if not job.begun:
             job.reused = length
@@ -85,12 +85,29 @@ class Seating:
         if job.sequence is not None and not self._context.cut(job.sequence.id, job.sequence.length):
             job.sequence.length = 0
 
-    def keep_quiet_ones(self, *, all_of_them: bool = False) -> None:
-        """Has conversations written to the disk that ended a little while ago."""
-        now = time.monotonic()
+    def tidy(self) -> None:
+        """Has conversations that ended a little while ago written to the disk, and takes them out of the model's memory.
+
+        Every answer that grows looks past the tokens of all others that lie there, which costs it about a hundredth per thousand;
+        coming back from the disk costs a conversation milliseconds. The one that was used last stays: the next one may begin alike.
+        """
+        if self._saved is None:
+            return
+        quiet = [
+            each
+            for each in self._places.all
+            if each.length and not each.busy and time.monotonic() - each.used > _QUIET_S
+        ]
+        latest = max((each.used for each in self._places.all), default=0.0)
+        for sequence in quiet:
+            known = self._keep(sequence) or not sequence.lasting
+            if known and sequence.used < latest:
+                self._clear(sequence)
+
+    def keep_all(self) -> None:
+        """Has all conversations written to the disk; nobody is at work any more."""
         for sequence in self._places.all:
-            if not sequence.busy and (all_of_them or now - sequence.used > _QUIET_S):
-                self._keep(sequence)
+            self._keep(sequence)
 
     def unkept(self) -> int:
         """Conversations that will be kept but are not yet."""
@@ -152,15 +169,20 @@ class Seating:
         logs.event(_log, "state.restored", tokens=longer)
         return longer
 
-    def _keep(self, sequence: Sequence) -> None:
-        if self._saved and self._to_keep(sequence):
-            tokens = sequence.known.copy()
-            self._saved.keep(tokens, self._context.state(sequence.id))
-            sequence.kept = sequence.length  # also if it was refused: it is not tried again until it grows
+    def _keep(self, sequence: Sequence) -> bool:
+        """Has a conversation written, if it is worth it; whether the disk knows it, or all but a little."""
+        if self._saved is None:
+            return False
+        if self._to_keep(sequence):
+            if not self._saved.keep(sequence.known.copy(), self._context.state(sequence.id)):
+                sequence.refused = True  # it is not copied again and again; it stays in memory while there is room
+                return False
+            sequence.kept = sequence.length
+        return sequence.kept > 0
 
     @staticmethod
     def _to_keep(sequence: Sequence) -> bool:
-        return sequence.lasting and sequence.length - sequence.kept >= _WORTH_KEEPING
+        return sequence.lasting and not sequence.refused and sequence.length - sequence.kept >= _WORTH_KEEPING
 
 
 def _is_reading_for(other: Job, job: Job, known: int) -> bool:

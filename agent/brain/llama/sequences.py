@@ -29,6 +29,7 @@ class Sequence:
     busy: bool = False  # an answer grows on it
     lasting: bool = False  # worth keeping over a restart
     kept: int = 0  # tokens of it that lie on the disk
+    refused: bool = False  # the disk did not take it
 
     @property
     def known(self) -> Tokens:
