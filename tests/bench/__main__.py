@@ -126,7 +126,9 @@ def _as_text(report: dict[str, Any]) -> str:
             f"WARNING: others used this machine in {len(report['disturbed'])} of the samples (up to "
             f"{report['others_cores']} cores). These figures are not quiet."
         )
-    lines.append(f"{report['seconds']} s; build/report/bench.json holds every sample, bench.svg the picture.")
+    lines.append(
+        f"{report['seconds']} s; build/report/bench.json holds every sample, bench.svg and bench.png the picture."
+    )
     return "\n".join(lines) + "\n"
 
 
@@ -153,7 +155,7 @@ def _draw() -> None:
     python = PLACE / "venv" / "bin" / "python"
     drawing = Path(__file__).parent / "picture.py"
     done = subprocess.run(
-        [python, drawing, REPORT / "bench.json", REPORT / "bench.svg"],
+        [python, drawing, REPORT / "bench.json", REPORT / "bench.svg", REPORT / "bench.png"],
         capture_output=True,
         text=True,
         check=False,

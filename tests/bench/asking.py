@@ -67,11 +67,18 @@ class Answered:
 
     @property
     def speed(self) -> float:
-        """Tokens a second from its first token to its last."""
+        """Tokens a second from its first piece to its last."""
         seconds = self.arrivals[-1][0] - self.arrivals[0][0]
-        if self.tokens < 2 or seconds <= 0:
-            raise AskingError(f"the answer had {self.tokens} tokens in {len(self.arrivals)} pieces")
-        return (self.tokens - 1) / seconds
+        if len(self.arrivals) < 2 or seconds <= 0:
+            raise AskingError(f"the answer came in {len(self.arrivals)} pieces")
+        return self._tokens_after_first / seconds
+
+    @property
+    def _tokens_after_first(self) -> float:
+        """A piece may be several tokens long; then their number goes by the characters."""
+        if len(self.arrivals) >= self.tokens:
+            return len(self.arrivals) - 1
+        return self.tokens * (1 - self.arrivals[0][1] / len(self.text))
 
 
 class Asking:

@@ -140,11 +140,20 @@ def _short(stage: Stage, peer: Peer) -> float:
 
 
 def _busy(peer: Peer, messages: Messages) -> Samples:
-    quiet = ask(peer.port, messages, _BUSY_ANSWER).speed
+    alone = ask(peer.port, messages, _BUSY_ANSWER)
     with _rivals():
         time.sleep(_SETTLE_S)
-        contended = ask(peer.port, messages, _BUSY_ANSWER, seconds=_BUSY_S).speed
-    return {"quiet": quiet, "contended": contended}
+        among = ask(peer.port, messages, _BUSY_ANSWER, seconds=_BUSY_S)
+    # One that was broken off has no count; the text is the same, so the characters tell.
+    slower = _characters_a_second(among) / _characters_a_second(alone)
+    return {"quiet": alone.speed, "contended": alone.speed * slower}
+
+
+def _characters_a_second(answered: Answered) -> float:
+    first, last = answered.arrivals[0], answered.arrivals[-1]
+    if last[0] <= first[0]:
+        raise AskingError(f"the answer came in {len(answered.arrivals)} pieces")
+    return (len(answered.text) - first[1]) / (last[0] - first[0])
 
 
 @contextlib.contextmanager

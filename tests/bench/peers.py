@@ -214,8 +214,8 @@ class Brain(Peer):
         return status == 200 and bool(info["ready"])
 
     def info(self) -> dict[str, Any]:
-        """What it says of itself."""
-        return dict(self.get("/info")[1] or {})
+        """What its engine says of itself."""
+        return dict((self.get("/info")[1] or {}).get("engine") or {})
 
     def stop(self) -> None:
         super().stop()

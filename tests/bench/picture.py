@@ -1,6 +1,6 @@
 """Draws the report of `make bench`: for each measure a bar for each system.
 
-    python picture.py BENCH.JSON PICTURE.SVG
+    python picture.py BENCH.JSON PICTURE...
 
 Owns: the drawing. Does not know: how anything was measured. Runs in build/bench/venv, where matplotlib is.
 """
@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-
-mpl.use("svg")
-from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 COLOURS = {
     "nisse": "#b3261e",
@@ -27,7 +25,7 @@ COLOURS = {
 _COLUMNS = 3
 
 
-def draw(report: dict[str, Any], path: Path) -> None:
+def draw(report: dict[str, Any], paths: list[Path]) -> None:
     """One small chart a measure."""
     rows = report["table"]
     lines = (len(rows) + _COLUMNS - 1) // _COLUMNS or 1
@@ -44,7 +42,9 @@ def draw(report: dict[str, Any], path: Path) -> None:
         fontsize=10,
     )
     figure.tight_layout()
-    figure.savefig(path)
+    mpl.rcParams["svg.fonttype"] = "none"  # letters as letters
+    for path in paths:
+        figure.savefig(path, dpi=120)
 
 
 def _chart(chart: Any, row: dict[str, Any]) -> None:
@@ -68,4 +68,4 @@ def _chart(chart: Any, row: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    draw(json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2]))
+    draw(json.loads(Path(sys.argv[1]).read_text()), [Path(name) for name in sys.argv[2:]])
