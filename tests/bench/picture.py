@@ -29,7 +29,8 @@ def draw(report: dict[str, Any], paths: list[Path]) -> None:
     """One small chart a measure."""
     rows = report["table"]
     lines = (len(rows) + _COLUMNS - 1) // _COLUMNS or 1
-    figure, charts = plt.subplots(lines, _COLUMNS, figsize=(5 * _COLUMNS, 2.4 * lines + 0.6), squeeze=False)
+    figure = Figure(figsize=(5 * _COLUMNS, 2.4 * lines + 0.6))
+    charts = figure.subplots(lines, _COLUMNS, squeeze=False)
     for chart in charts.flat:
         chart.set_visible(False)
     for chart, row in zip(charts.flat, rows, strict=False):
