@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import brain
-from agent.brain import Asker, Options, Prompt, Queue, Request
+from agent.brain import Asker, Options, Prompt, Queue, Request, header
 from agent.brain.calling import lowered
 from agent.brain.llama import grammar, library
 from agent.brain.llama.engine import LlamaEngine
@@ -19,8 +19,18 @@ from agent.brain.llama.job import Job
 from agent.brain.llama.saved import Saved
 from agent.brain.llama.weights import Weights
 from agent.errors import RequestError
+from agent.models.shape import Shape
 
 _DAYS_WRITES = 20  # times what may lie on the disk is what may be written to it in a day
+
+
+def shape(path: Path) -> Shape:
+    """A file's own figures, read without its weights.
+
+    Raises:
+        ModelError: It is no such file.
+    """
+    return header.read(path)
 
 
 class Runtime(brain.Runtime):

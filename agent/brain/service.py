@@ -14,15 +14,13 @@ import prometheus_client
 from flask import Flask, g, request
 from flask.typing import ResponseReturnValue
 
-from agent.brain import Queue, answering, box, embeddings, models
+from agent.brain import Queue, answering, embeddings, loading, models
 from agent.brain.dialect import fields
 from agent.brain.embedder import Embedder
 from agent.brain.keys import PREFIX, Keys
-from agent.brain.loading import Loader, Wish
+from agent.brain.loading import Loader
 from agent.brain.models import Models
 from agent.errors import ForbiddenError, ModelError
-from agent.models import catalogue
-from agent.models.shelf import Shelf
 from agent.settings import Settings
 from agent.wire import serve
 
@@ -34,16 +32,12 @@ _working = prometheus_client.Gauge("nisse_brain_working", "Answers that have beg
 
 def main(settings: Settings) -> None:
     """Serves until SIGTERM."""
-    wish = Wish(
-        named=settings.text("brain.model"),
-        memory=box.memory(),
-        reserve=settings.number("brain.reserve"),
-        context=settings.number("brain.context"),
-        threads=settings.number("brain.threads") or box.cores(),
-    )
-    loader = Loader(catalogue.load(), Shelf(settings.models_folder), wish)
+    loader = loading.for_house(settings)
     loader.start()
-    serve.run(create_app(settings, loader), settings.text("brain.url"))
+    try:
+        serve.run(create_app(settings, loader), settings.text("brain.url"))
+    finally:
+        loader.close()
 
 
 def create_app(settings: Settings, loader: Loader) -> Flask:
@@ -105,7 +99,7 @@ def _embedder(settings: Settings, loader: Loader) -> Embedder | None:
 def _info(loader: Loader) -> dict[str, Any]:
     facts = loader.info() | {"queue": dataclasses.asdict(_queue(loader))}
     try:
-        with loader.lease() as loaded:
+        with loader.lease(patience=0) as loaded:
             return facts | {"engine": loaded.runtime.info()}
     except ModelError:
         return facts
@@ -113,7 +107,7 @@ def _info(loader: Loader) -> dict[str, Any]:
 
 def _queue(loader: Loader) -> Queue:
     try:
-        with loader.lease() as loaded:
+        with loader.lease(patience=0) as loaded:
             return loaded.runtime.queue()
     except ModelError:
         return Queue()

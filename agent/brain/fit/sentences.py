@@ -10,6 +10,13 @@ from agent.brain.fit import Box, Plan, Wish
 from agent.brain.fit.offloading import cards
 
 _WORDS_A_TOKEN = 0.75
+_QUICK = {
+    "avx2",
+    "avx512f",
+    "asimddp",
+    "i8mm",
+    "sve",
+}  # as Linux names them; products of many small numbers at once
 
 
 def explain(plan: Plan, box: Box, wish: Wish, died: int) -> tuple[str, ...]:
@@ -28,28 +35,31 @@ def explain(plan: Plan, box: Box, wish: Wish, died: int) -> tuple[str, ...]:
         _context(plan, wish),
         _shortened(plan),
         _threads(plan, box, wish),
+        _slow(box),
         *_cards(plan, box),
     )
     return tuple(sentence for sentence in sentences if sentence)
 
 
 def _model(plan: Plan, box: Box, wish: Wish) -> str:
-    name, spare = plan.model.title, max(0, box.memory - wish.reserve)
+    spare = max(0, box.memory - wish.reserve)
     needs = plan.footprint.box + plan.footprint.passing
     if wish.named == plan.model.name:
         if plan.fits:
-            return f"{name} was chosen in the settings."
-        return f"{name} was chosen in the settings, though it needs {needs} MB and this box has {spare} to spare."
+            return "It was chosen in the settings."
+        return f"It was chosen in the settings, though it needs {needs} MB and this box has {spare} to spare."
     if plan.fits:
         return (
-            f"{name} is the largest model that leaves {wish.reserve} of this box's {box.memory} MB "
+            f"It is the largest model that leaves {wish.reserve} of this box's {box.memory} MB "
             "to the rest of the house."
         )
-    return f"{name} is the smallest there is; no model leaves {wish.reserve} of this box's {box.memory} MB to the rest."
+    return f"It is the smallest there is; no model leaves {wish.reserve} of this box's {box.memory} MB to the rest."
 
 
 def _step_down(died: int) -> str:
-    return "It has less room than it could have, because it ran out of memory before." if died else ""
+    return (
+        "It has less room than it could have, because it did not get all its memory before." if died else ""
+    )
 
 
 def _memory(plan: Plan) -> str:
@@ -89,6 +99,13 @@ def _threads(plan: Plan, box: Box, wish: Wish) -> str:
     if box.fast_cores < box.cores:
         return f"{threads}, one for each of the fast cores among {box.cores}."
     return f"{threads}, one for each core."
+
+
+def _slow(box: Box) -> str:
+    """Whether the processor lacks what llama.cpp reads prompts with."""
+    if not box.flags or set(box.flags) & _QUICK:
+        return ""
+    return "This processor lacks the instructions that read a text quickly; answers to long ones take their time."
 
 
 def _cards(plan: Plan, box: Box) -> tuple[str, ...]:

@@ -1,0 +1,102 @@
+"""Deaths of too little memory: noticed at the next start, remembered, and told to the owner.
+
+Owns: a small file, and the rule. A process that serves a model writes which one, and how often the kernel had killed for want of
+memory by then. If it did not end in good order and the kernel has killed since, that was such a death. It counts until the box is
+started anew, or other models or settings are at hand: then conditions are new, and the model may try again.
+Does not know: what a death leads to (`fit`), or how a model is loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+from agent import logs
+from agent.brain.box.kernel import ROOT, groups, text
+
+_log = logging.getLogger(__name__)
+
+_KILLS = re.compile(r"^oom_kill (\d+)", re.MULTILINE)
+
+
+class Deaths:
+    """What is known of this boot's deaths."""
+
+    def __init__(self, file: Path, *, conditions: str, root: Path = ROOT) -> None:
+        """Looks at how the last process ended.
+
+        Args:
+            file: Where it is remembered; its folder is there.
+            conditions: All on which a model's need of memory depends; deaths under other conditions do not count.
+            root: Where `/proc` and `/sys` are found.
+        """
+        self._file = file
+        self._root = root
+        self._conditions = hashlib.sha256(conditions.encode()).hexdigest()
+        self._boot = text(root / "proc/sys/kernel/random/boot_id")
+        self.counts: dict[str, int] = {}  # by the model's name
+        self.notice = ""  # for the owner
+        self._look()
+
+    def begins(self, model: str, title: str, context: int) -> None:
+        """A model is about to be loaded."""
+        self._write({"model": model, "title": title, "context": context, "kills": self._kills()})
+
+    def ends(self) -> None:
+        """It was let go in good order."""
+        self._write(None)
+
+    def _look(self) -> None:
+        try:
+            known = json.loads(self._file.read_text(encoding="utf-8"))
+            same = known["boot"] == self._boot and known["conditions"] == self._conditions
+            if not same:
+                return
+            self.counts = {str(name): int(count) for name, count in known["deaths"].items()}
+            self.notice = str(known["notice"])
+            self._judge(known["serving"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            self.counts, self.notice = {}, ""  # none yet, or torn: as if nothing had happened
+
+    def _judge(self, serving: dict[str, Any] | None) -> None:
+        if serving is None or not any(
+            now > before for now, before in zip(self._kills(), serving["kills"], strict=True)
+        ):
+            return
+        model = str(serving["model"])
+        self.counts[model] = self.counts.get(model, 0) + 1
+        self.notice = (
+            f"The box ran out of memory with {serving['title']} and conversations of {serving['context']} tokens. "
+            "I make do with less now. If there is more memory again, restart the box and I try anew."
+        )
+        logs.event(_log, "model.died", level=logging.ERROR, model=model, deaths=self.counts[model])
+        self._write(None)
+
+    def _kills(self) -> list[int]:
+        """How often the kernel has killed for want of memory: on the box, and in our own control group."""
+        sources = [self._root / "proc/vmstat"]
+        for folder, version in groups(self._root, "memory"):
+            sources.append(folder / ("memory.events" if version == 2 else "memory.oom_control"))
+            break
+        found = (_KILLS.search(text(source)) for source in sources)
+        counts = [int(match[1]) if match else 0 for match in found]
+        return [*counts, 0][:2]
+
+    def _write(self, serving: dict[str, Any] | None) -> None:
+        """Not synced to the medium: what a power cut takes with it belongs to a boot that is over."""
+        content = {
+            "boot": self._boot,
+            "conditions": self._conditions,
+            "deaths": self.counts,
+            "notice": self.notice,
+            "serving": serving,
+        }
+        with contextlib.suppress(OSError):  # a full disk: then the next death goes unnoticed
+            temporary = self._file.with_suffix(".new")
+            temporary.write_text(json.dumps(content), encoding="utf-8")
+            temporary.replace(self._file)
