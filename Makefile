@@ -6,7 +6,7 @@ export NISSE_MODELS_FOLDER_FOR_TESTS := $(CURDIR)/build/models
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## set everything up and start the house on this desk; Ctrl-C stops it
@@ -22,6 +22,19 @@ test: ## set everything up and pass all tests (installs Postfix, Dovecot, Chromi
 check: ## the quick checks: ruff, mypy, shellcheck, layout
 	@provisioning/setup.sh test
 	@$(PYTHON) -m pytest tests/test_layout.py tests/test_linters.py
+
+.PHONY: test-brain-soak
+test-brain-soak: ## the long test of the brain: 500 mixed requests, hang-ups and reloads (5 minutes)
+	@provisioning/setup.sh test
+	@$(PYTHON) -m tests.brain.soaking
+
+BENCH_ROUNDS := 1
+ONLY :=
+.PHONY: bench
+bench: ## set up the peers and compare the brain with them (25 minutes); less with BENCH_ROUNDS=0.5 ONLY=generation,four
+	@provisioning/setup.sh run
+	@tests/bench/setup.sh qwen2.5-coder-0.5b-instruct-q4_k_m
+	@$(PYTHON) -m tests.bench --rounds "$(BENCH_ROUNDS)" --only "$(ONLY)"
 
 .PHONY: clean
 clean: ## remove what was built or fetched here (not what the house knows)
