@@ -68,7 +68,7 @@ class Scheduler:
         while waiting and len(chosen) < self._parallel:
             job = min(waiting, key=lambda each: self._rank(each, places))
             waiting.remove(job)
-            if job.parked and chosen:
+            if job.parked and (chosen or any(not other.parked for other in waiting)):
                 continue
             chosen.append(job)
             places[job.asker.person] = places.get(job.asker.person, 0) + 1

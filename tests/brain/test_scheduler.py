@@ -1,66 +1,76 @@
-"""The queue before the model: in person before in the background, bounded, and nobody blocks it by leaving."""
+"""The order of service."""
 
 from __future__ import annotations
 
-import threading
+from dataclasses import dataclass, field
 
-import pytest
-
-from agent.brain.scheduler import Priority, Scheduler, Ticket
-from agent.errors import UnavailableError
+from agent.brain import Asker
+from agent.brain.scheduler import Scheduler, is_urgent, reading_order
 
 
-def test_whoever_comes_to_a_free_model_is_next_at_once() -> None:
-    assert Scheduler(1).enter("background").wait(0)
+@dataclass(eq=False)
+class _Job:
+    name: str
+    person: str = ""
+    background: bool = False
+    arrived: float = 0.0
+    begun: bool = False
+    parked: bool = False
+    left: int = 1
+    asker: Asker = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.asker = Asker(priority="background" if self.background else "interactive", person=self.person)
 
 
-def test_those_in_person_go_first_and_else_it_goes_by_arrival() -> None:
-    scheduler = Scheduler(10)
-    working = scheduler.enter("background")
-    order: list[str] = []
-    arrivals: list[Priority] = ["background", "interactive", "background", "interactive"]
-    tickets = [
-        (f"{priority} {number}", scheduler.enter(priority)) for number, priority in enumerate(arrivals)
+def _chosen(scheduler: Scheduler, *jobs: _Job, now: float = 1.0) -> list[str]:
+    return [job.name for job in scheduler.choose(jobs, now)]
+
+
+def test_who_waits_in_person_goes_first_and_the_others_pause() -> None:
+    jobs = (_Job("mail", "anna", background=True, begun=True), _Job("chat", "ben", arrived=1.0))
+    assert _chosen(Scheduler(4), *jobs) == ["chat"]
+    assert _chosen(Scheduler(4), jobs[0]) == ["mail"]
+
+
+def test_who_can_wait_does_not_wait_for_ever() -> None:
+    jobs = (_Job("mail", "anna", background=True, arrived=0.0), _Job("chat", "ben", arrived=599.0))
+    assert not is_urgent(jobs[0], 599.0)
+    assert _chosen(Scheduler(4), *jobs, now=601.0) == ["mail", "chat"]
+
+
+def test_nobody_gets_a_second_place_before_everybody_has_one() -> None:
+    greedy = [_Job(f"anna{number}", "anna", begun=True, arrived=float(number)) for number in range(4)]
+    chosen = _chosen(Scheduler(4), *greedy, _Job("ben", "ben", arrived=9.0), now=10.0)
+    assert chosen == ["anna0", "ben", "anna1", "anna2"]
+
+
+def test_what_has_begun_goes_on() -> None:
+    jobs = [_Job("old", "anna", arrived=0.0), _Job("running", "anna", arrived=5.0, begun=True)]
+    assert _chosen(Scheduler(1), *jobs, now=9.0) == ["running"]
+
+
+def test_who_was_served_least_goes_first() -> None:
+    scheduler = Scheduler(1)
+    scheduler.charge("anna", 500, now=0.0)
+    jobs = (_Job("anna", "anna", arrived=0.0), _Job("ben", "ben", arrived=5.0))
+    assert _chosen(scheduler, *jobs, now=9.0) == ["ben"]
+    scheduler.charge("ben", 10, now=601.0)  # what anna had is half forgotten, but still more
+    scheduler.charge("ben", 300, now=602.0)
+    assert _chosen(scheduler, *jobs, now=603.0) == ["anna"]
+
+
+def test_who_was_parked_waits_until_there_is_nobody_else() -> None:
+    parked = _Job("parked", "anna", parked=True, begun=True, arrived=1.0)
+    assert _chosen(Scheduler(4), parked) == ["parked"]
+    assert _chosen(Scheduler(4), _Job("first", "anna", begun=True), parked) == ["first"]
+    assert _chosen(Scheduler(4), parked, _Job("first", "ben")) == ["first"]
+
+
+def test_the_shortest_prompt_is_read_first_but_waiting_counts() -> None:
+    long, short = _Job("long", left=1000, arrived=0.0), _Job("short", left=50, arrived=1.0)
+    assert [job.name for job in reading_order([long, short], 2.0, speed=100.0)] == ["short", "long"]
+    assert [job.name for job in reading_order([long, _Job("new", left=50, arrived=20.0)], 20.0, 100.0)] == [
+        "long",
+        "new",
     ]
-
-    def work(name: str, ticket: Ticket) -> None:
-        assert ticket.wait(10)
-        order.append(name)
-        ticket.leave()
-
-    threads = [threading.Thread(target=work, args=each) for each in tickets]
-    for thread in threads:
-        thread.start()
-    working.leave()
-    for thread in threads:
-        thread.join()
-    assert order == ["interactive 1", "interactive 3", "background 0", "background 2"]
-    assert not scheduler.working
-
-
-def test_a_full_queue_refuses_and_says_when_to_come_again() -> None:
-    scheduler = Scheduler(1)
-    scheduler.enter("interactive")
-    scheduler.enter("interactive")
-    with pytest.raises(UnavailableError) as refused:
-        scheduler.enter("interactive")
-    assert refused.value.retry_after
-
-
-def test_whoever_leaves_the_queue_makes_room() -> None:
-    scheduler = Scheduler(1)
-    working, waiting = scheduler.enter("interactive"), scheduler.enter("interactive")
-    waiting.leave()
-    last = scheduler.enter("background")
-    working.leave()
-    assert last.wait(1)
-    assert not waiting.wait(0)
-
-
-def test_leaving_twice_takes_nobody_elses_place() -> None:
-    scheduler = Scheduler(2)
-    first, second, third = (scheduler.enter("interactive") for _ in range(3))
-    first.leave()
-    first.leave()
-    assert second.wait(0)
-    assert not third.wait(0)

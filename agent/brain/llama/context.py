@@ -45,7 +45,7 @@ class Context:
         # interpreter's lock a thousand times a step; strlen of an empty or non-empty C string is the same answer in C.
         self._flag = ctypes.create_string_buffer(2)
         self._ask = ctypes.cast(ctypes.CDLL(None).strlen, llama_cpp.ggml_abort_callback)
-        self.pointer: Any = llama_cpp.llama_new_context_with_model(weights.pointer, self._parameters(options))
+        self.pointer: Any = llama_cpp.llama_init_from_model(weights.pointer, self._parameters(options))
         if not self.pointer:
             raise ModelError(
                 f"{weights.path.name} gets no memory for {options.cells or options.context} tokens: "

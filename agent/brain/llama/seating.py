@@ -175,7 +175,9 @@ class Seating:
             return False
         if self._to_keep(sequence):
             if not self._saved.keep(sequence.known.copy(), self._context.state(sequence.id)):
-                sequence.refused = True  # it is not copied again and again; it stays in memory while there is room
+                sequence.refused = (
+                    True  # it is not copied again and again; it stays in memory while there is room
+                )
                 return False
             sequence.kept = sequence.length
         return sequence.kept > 0

@@ -35,7 +35,7 @@ class Weights:
         """
         self.path = path
         self._heard = library.listen()
-        self.pointer: Any = llama_cpp.llama_load_model_from_file(str(path).encode(), _parameters(options))
+        self.pointer: Any = llama_cpp.llama_model_load_from_file(str(path).encode(), _parameters(options))
         if not self.pointer:
             raise ModelError(f"{path.name} does not load: {self._heard.why('the file cannot be read')}.")
         self.vocabulary: Any = llama_cpp.llama_model_get_vocab(self.pointer)
@@ -51,7 +51,7 @@ class Weights:
     def close(self) -> None:
         """Gives the memory back. No context may use it any more."""
         if self.pointer:
-            llama_cpp.llama_free_model(self.pointer)
+            llama_cpp.llama_model_free(self.pointer)
             self.pointer = None
 
     @property
