@@ -21,7 +21,7 @@ from agent.brain import Runtime, box
 from agent.brain.box.graphics import Device
 from agent.brain.deaths import Deaths
 from agent.brain.fit import MEGABYTE, Box, Plan, Wish
-from agent.brain.fit.choosing import choose
+from agent.brain.fit.choosing import GIVEN_UP, choose
 from agent.brain.leasing import Leases
 from agent.brain.supply import Supply
 from agent.errors import ModelError, NisseError
@@ -216,12 +216,18 @@ class Loader:
         tried = set()
         while loaded is None and not self._stop.is_set():
             plan = self._best_here()
-            if plan is None or (plan.model.name, plan.options) in tried:
+            if plan is None:
                 break
-            tried.add((plan.model.name, plan.options))
-            loaded = self._try(plan)
-        self._leases.put(loaded)
+            name, seen = plan.model.name, (plan.model.name, plan.options) in tried
+            if seen and self._failures[name] >= GIVEN_UP:
+                break
+            tried.add((name, plan.options))
+            if seen:  # it cannot do with less
+                self._failures[name] += 1
+            else:
+                loaded = self._try(plan)
         self._say(loaded)
+        self._leases.put(loaded)
         if self._reload_asked:  # whoever asked while it was loaded has what was asked for
             self._finish_reload()
 
@@ -245,7 +251,7 @@ class Loader:
         try:
             kind = registry.load("agent.brain", self._supply.suffix(model))
             runtime: Runtime = kind.Runtime(self.shelf.path(model), plan.options)
-        except (NisseError, ImportError) as failed:
+        except Exception as failed:  # noqa: BLE001 - whatever is wrong with a file, this thread must live on
             self._failed(model, failed)
             return None
         finally:
@@ -254,9 +260,9 @@ class Loader:
         logs.event(_log, "model.loaded", model=model.name, seconds=round(self.seconds, 2))
         return Loaded(model, runtime, plan)
 
-    def _failed(self, model: Model, failed: NisseError | ImportError) -> None:
+    def _failed(self, model: Model, failed: Exception) -> None:
         self._deaths.ends()
-        said = failed.message if isinstance(failed, NisseError) else f"A library is missing: {failed}."
+        said = failed.message if isinstance(failed, NisseError) else f"{model.title} does not load: {failed}."
         self._failures[model.name] = self._failures.get(model.name, 0) + 1
         if said not in self._troubles:
             self._troubles.append(said)

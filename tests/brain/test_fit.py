@@ -33,36 +33,41 @@ def _card(memory: int, **more: object) -> Accelerator:
     return Accelerator(**{"kind": "cuda", "name": "The card", "memory": memory, **more})  # type: ignore[arg-type]
 
 
-def _plan(box: Box, wish: Wish = WISH, models: tuple[Model, ...] = CHAT, **deaths: int) -> Plan:
-    return choose(Stock(models=models, deaths=deaths), box, wish)
+def _plan(
+    box: Box, wish: Wish = WISH, models: tuple[Model, ...] = CHAT, deaths: dict[str, int] | None = None
+) -> Plan:
+    return choose(Stock(models=models, deaths=deaths or {}), box, wish)
 
 
-@pytest.mark.parametrize(
-    ("board", "model", "context", "cells", "layers", "threads", "box", "card"),
-    [
-        ("Raspberry Pi 4, 2 GB", MIDDLE, 4096, 8192, 0, 4, 734, 0),
-        ("Raspberry Pi 4, 4 GB", LARGE, 4096, 8192, 0, 4, 1525, 0),
-        ("Raspberry Pi 4, 8 GB", LARGE, 4096, 8192, 0, 4, 1570, 0),
-        ("Raspberry Pi 5, 4 GB", LARGE, 4096, 8192, 0, 4, 1570, 0),
-        ("Raspberry Pi 5, 8 GB", LARGE, 4096, 8192, 0, 4, 1570, 0),
-        ("Raspberry Pi 5, 16 GB", LARGE, 4096, 8192, 0, 4, 1570, 0),
-        ("Jetson Orin Nano, 8 GB", LARGE, 4096, 8192, -1, 4, 1990, 0),
-        ("Jetson AGX Orin, 64 GB", LARGE, 4096, 8192, -1, 4, 1990, 0),
-        ("Mini-PC with an N100, 8 GB", LARGE, 4096, 8192, 0, 4, 1570, 0),
-        ("Mini-PC with an N100, 16 GB", LARGE, 4096, 8192, 0, 4, 1570, 0),
-        ("Mini-PC, 32 GB, with a 12 GB graphics card", LARGE, 4096, 8192, -1, 4, 350, 1640),
-    ],
-)
-def test_each_board_that_we_know_gets_what_suits_it(
-    board: str, model: str, context: int, cells: int, layers: int, threads: int, box: int, card: int
-) -> None:
-    known = next(each for each in boards.KNOWN if each.board == board)
+# What each gets: model, context, cells, graphics layers, threads, MB of the box, MB of the card.
+EXPECTED = {
+    "Raspberry Pi 4, 2 GB": (MIDDLE, 4096, 8192, 0, 4, 734, 0),
+    "Raspberry Pi 4, 4 GB": (LARGE, 4096, 8192, 0, 4, 1525, 0),
+    "Raspberry Pi 4, 8 GB": (LARGE, 4096, 8192, 0, 4, 1570, 0),
+    "Raspberry Pi 5, 4 GB": (LARGE, 4096, 8192, 0, 4, 1570, 0),
+    "Raspberry Pi 5, 8 GB": (LARGE, 4096, 8192, 0, 4, 1570, 0),
+    "Raspberry Pi 5, 16 GB": (LARGE, 4096, 8192, 0, 4, 1570, 0),
+    "Jetson Orin Nano, 8 GB": (LARGE, 4096, 8192, -1, 4, 1990, 0),
+    "Jetson AGX Orin, 64 GB": (LARGE, 4096, 8192, -1, 4, 1990, 0),
+    "Mini-PC with an N100, 8 GB": (LARGE, 4096, 8192, 0, 4, 1570, 0),
+    "Mini-PC with an N100, 16 GB": (LARGE, 4096, 8192, 0, 4, 1570, 0),
+    "Mini-PC, 32 GB, with a 12 GB graphics card": (LARGE, 4096, 8192, -1, 4, 350, 1640),
+}
+
+
+def test_every_board_that_we_know_is_expected_here() -> None:
+    assert {known.board for known in boards.KNOWN} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("known", boards.KNOWN, ids=lambda known: known.board)
+def test_each_board_that_we_know_gets_what_suits_it(known: Box) -> None:
+    *chosen, on_box, on_card = EXPECTED[known.board]
     plan = _plan(known)
     options = plan.options
-    assert (plan.model.name, options.context, options.cells) == (model, context, cells)
-    assert (options.gpu_layers, options.threads, options.kv_type) == (layers, threads, "f16")
-    assert plan.footprint.box == pytest.approx(box, rel=0.03)
-    assert plan.footprint.card == pytest.approx(card, rel=0.03)
+    assert [plan.model.name, options.context, options.cells, options.gpu_layers, options.threads] == chosen
+    assert options.kv_type == "f16"
+    assert plan.footprint.box == pytest.approx(on_box, rel=0.03)
+    assert plan.footprint.card == pytest.approx(on_card, rel=0.03)
     assert plan.fits
     assert plan.footprint.box <= known.memory - WISH.reserve
 
@@ -122,7 +127,7 @@ def test_a_name_that_cannot_chat_is_refused_with_those_that_can(name: str) -> No
 
 
 def test_a_model_that_died_gets_half_the_context_and_then_makes_way_for_a_smaller_one() -> None:
-    steps = [(_plan(_box(8000), **{LARGE: deaths})) for deaths in (0, 1, 2)]
+    steps = [(_plan(_box(8000), deaths={LARGE: deaths})) for deaths in (0, 1, 2)]
     assert [(plan.model.name, plan.options.context) for plan in steps] == [
         (LARGE, 4096), (LARGE, 2048), (MIDDLE, 4096),
     ]  # fmt: skip
@@ -130,13 +135,13 @@ def test_a_model_that_died_gets_half_the_context_and_then_makes_way_for_a_smalle
 
 
 def test_the_owners_own_model_too_makes_way_once_it_died_twice() -> None:
-    plan = _plan(_box(8000), dataclasses.replace(WISH, named=MIDDLE), **{MIDDLE: 2})
+    plan = _plan(_box(8000), dataclasses.replace(WISH, named=MIDDLE), deaths={MIDDLE: 2})
     assert plan.model.name == SMALL
 
 
 def test_the_smallest_halves_its_context_for_ever() -> None:
     contexts = [
-        _plan(_box(8000), **{LARGE: 2, MIDDLE: 2, SMALL: deaths}).options.context for deaths in range(6)
+        _plan(_box(8000), deaths={LARGE: 2, MIDDLE: 2, SMALL: deaths}).options.context for deaths in range(6)
     ]
     assert contexts == [4096, 2048, 1024, 512, 512, 512]
 

@@ -20,7 +20,7 @@ from agent.models.shape import Shape
 MODERATE = 2048  # tokens; rather a smaller model than less
 _SMALLEST = 512
 _LARGE_BOX, _MEDIUM_BOX = 4000, 2200  # MB
-_LAST_CHANCE = (
+GIVEN_UP = (
     2  # a model that died so often makes way for the next smaller one; the smallest halves its context again
 )
 _FEW_THREADS = 4  # are enough to feed a card that computes everything
@@ -45,14 +45,14 @@ def _in_order(stock: Stock, box: Box, wish: Wish) -> Iterator[Plan]:
     models = _candidates(stock, wish.named)
     for model in models:
         last = model is models[-1]
-        if stock.deaths.get(model.name, 0) >= _LAST_CHANCE and not last:
+        if stock.deaths.get(model.name, 0) >= GIVEN_UP and not last:
             continue
         alone = bool(wish.named) and model.name == wish.named
         for plan in _plans(stock, model, box, wish, least=_SMALLEST if last else MODERATE):
             yield plan
             if plan.fits:
                 return
-        if alone and stock.deaths.get(model.name, 0) < _LAST_CHANCE:
+        if alone and stock.deaths.get(model.name, 0) < GIVEN_UP:
             return  # the owner's word: the plan that takes least of it, though it does not fit
 
 
