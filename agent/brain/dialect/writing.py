@@ -55,8 +55,7 @@ class Writer:
 
     def chunks(self, index: int, piece: Piece) -> list[dict[str, Any]]:
         """The objects of a stream that the next piece of one answer makes; none for an empty one."""
-        part = self._choices[index].part(piece)
-        made = [self._chunk(part)] if part else []
+        made = [self._chunk(part) for part in self._choices[index].parts(piece)]
         if piece.finish:
             self._last[index] = piece
             if self.finished and self.call.usage:
@@ -124,20 +123,21 @@ class _Choice:
             return {**self._entry(None, None), "delta": {"role": "assistant", "content": "", "refusal": None}}
         return {**self._entry(None, None), "text": self._echo} if self._echo else None
 
-    def part(self, piece: Piece) -> dict[str, Any] | None:
-        """What the next piece adds, as an entry of `choices`; None if nothing."""
+    def parts(self, piece: Piece) -> list[dict[str, Any]]:
+        """What the next piece adds, as entries of `choices`."""
         text, calls = self._read(piece.text, last=bool(piece.finish))
-        if not (text or calls or piece.finish or piece.tokens):
-            return None
         told = self._likelihoods(piece.tokens) if piece.tokens and self._told is not None else None
-        entry = self._entry(piece.finish or None, told)
         if not self._chat:
-            return {**entry, "text": text}
+            some = text or told or piece.finish
+            return [{**self._entry(piece.finish or None, told), "text": text}] if some else []
         delta: dict[str, Any] = {"content": text} if text else {}
         if calls:
             first = self._called - len(calls)
             delta["tool_calls"] = [{"index": first + at, **_call(call)} for at, call in enumerate(calls)]
-        return {**entry, "delta": delta}
+        parts = [{**self._entry(None, told), "delta": delta}] if delta or told else []
+        if piece.finish:  # alone: the official client looks at a call that has ended only before the end
+            parts.append({**self._entry(piece.finish, None), "delta": {}})
+        return parts
 
     def _read(self, text: str, *, last: bool) -> tuple[str, list[ToolCall]]:
         if self._reader is None:

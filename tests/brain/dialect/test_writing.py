@@ -132,6 +132,13 @@ def test_in_a_stream_each_call_is_one_delta() -> None:
     assert streamed(chat(stream=True), [Piece(text=CALL)])[0]["choices"][0]["delta"]["content"] == CALL
 
 
+def test_the_end_of_a_chat_comes_alone() -> None:
+    last = Piece(text=f"I look. {CALL}", finish="stop")
+    chunks = streamed(chat(tools=[TOOL], stream=True), [last])
+    assert [chunk["choices"][0]["finish_reason"] for chunk in chunks] == [None, "tool_calls"]
+    assert chunks[1]["choices"][0]["delta"] == {}
+
+
 def test_an_answer_cut_short_by_a_limit_says_so_and_its_text_is_there() -> None:
     end = Piece(finish="length")
     choice = chat(tools=[TOOL]).whole([[Piece(text=CALL[:30]), end]])["choices"][0]
