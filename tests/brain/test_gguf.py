@@ -258,7 +258,7 @@ def test_a_text_cannot_forge_a_turn(runtime: Runtime) -> None:
 def test_conversations_survive_a_restart(path: Path, tmp_path: Path) -> None:
     options = dataclasses.replace(OPTIONS, saved=tmp_path, saved_bytes=100_000_000)
     before = Runtime(path, options)
-    question = _chat("What is a stable?")
+    question = _chat("What is a stable?", persona=PERSONA * 5)
     first = _answer(before, question)
     until(lambda: _unsaved(before) == 0, 30, "a kept conversation")
     kept = before.info()["saved"]["conversations"]

@@ -54,6 +54,11 @@ class Context:
             )
         self._memory: Any = llama_cpp.llama_get_memory(self.pointer)
         self.room = int(llama_cpp.llama_n_ctx(self.pointer))
+        # Some kinds of model keep one running state a sequence instead of something per token: it cannot be cut or shared in part.
+        self.divisible = not (
+            llama_cpp.llama_model_is_recurrent(weights.pointer)
+            or llama_cpp.llama_model_is_hybrid(weights.pointer)
+        )
 
     def close(self) -> None:
         """Gives the memory back."""
@@ -136,6 +141,9 @@ class Context:
         parameters.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
         parameters.type_k = parameters.type_v = _KINDS[options.kv_type]
         parameters.kv_unified = True
+        parameters.swa_full = (
+            True  # else a sequence cannot be cut behind the window that such models look back on
+        )
         parameters.offload_kqv = options.offload_kqv
         parameters.no_perf = True
         parameters.abort_callback = self._ask

@@ -169,8 +169,10 @@ class LlamaEngine:
 
     def _run(self) -> None:
         try:
-            while self._await_work():
+            while True:
                 try:
+                    if not self._await_work():
+                        return
                     self._advance()
                 except NisseError as failed:
                     self._break_off(failed)
@@ -179,7 +181,10 @@ class LlamaEngine:
                         ModelError(f"The model broke off: {failed}.", hint="Try again.", retry_after=5)
                     )
         finally:
-            for job in self._everybody():
+            with self._changed:
+                self._ending = True
+                everybody = self._everybody()
+            for job in everybody:
                 self._remove(job)
                 job.fail(ModelError("The model was changed in the middle of an answer.", retry_after=5))
             self._seating.keep_all()
@@ -199,7 +204,7 @@ class LlamaEngine:
                     continue
             if time.monotonic() >= self._chores_at:
                 self._chores_at = time.monotonic() + _CHORES_S
-                self._seating.tidy()
+                self._seating.tidy(self._pace.reading)
             if self._jobs:
                 return True
 

@@ -22,7 +22,9 @@ _log = logging.getLogger(__name__)
 _SAME = 16  # tokens; so short a rest of an earlier conversation is not worth a place of its own
 _WORTH_WAITING = 32  # tokens of a common beginning that another answer is just reading
 _WORTH_READING = 64  # tokens that the disk must know more than the memory
-_WORTH_KEEPING = 48  # tokens that are new since a conversation was kept
+_WORTH_KEEPING = 48  # tokens that are new since a conversation was kept, at the least
+_WORTH_KEEPING_S = 1.0  # seconds that reading them again would take, at the least
+_LIGHT = 1000  # tokens of quiet conversations that may stay in the model's memory
 _QUIET_S = 2.0  # after which a conversation is kept; a quick next question saves the card a write
 
 
@@ -34,6 +36,7 @@ class Seating:
         self._context = context
         self._places = Sequences(options.sequences)
         self._saved = saved
+        self._worth = _WORTH_KEEPING
 
     def seat(self, job: Job, others: Iterable[Job]) -> bool:
         """Gives a job its place and all that is known of its beginning.
@@ -49,7 +52,7 @@ class Seating:
         source, length = self._places.best(tokens)
         if any(_is_reading_for(other, job, length) for other in others):
             return False
-        sequence = self._place_on(source, length)
+        sequence, length = self._place_on(source, length)
         if sequence is None:
             return False
         sequence.busy = True
@@ -85,23 +88,27 @@ class Seating:
         if job.sequence is not None and not self._context.cut(job.sequence.id, job.sequence.length):
             job.sequence.length = 0
 
-    def tidy(self) -> None:
+    def tidy(self, reading_speed: float) -> None:
         """Has conversations that ended a little while ago written to the disk, and takes them out of the model's memory.
 
         Every answer that grows looks past the tokens of all others that lie there, which costs it about a hundredth per thousand;
         coming back from the disk costs a conversation milliseconds. The one that was used last stays: the next one may begin alike.
+
+        Args:
+            reading_speed: Tokens a second; what is read again in no time is not worth a write.
         """
+        self._worth = max(_WORTH_KEEPING, int(reading_speed * _WORTH_KEEPING_S))
         if self._saved is None:
             return
-        quiet = [
-            each
-            for each in self._places.all
-            if each.length and not each.busy and time.monotonic() - each.used > _QUIET_S
-        ]
-        latest = max((each.used for each in self._places.all), default=0.0)
-        for sequence in quiet:
-            known = self._keep(sequence) or not sequence.lasting
-            if known and sequence.used < latest:
+        idle = [each for each in self._places.all if each.length and not each.busy]
+        idle.sort(key=lambda each: each.used)
+        held = sum(each.length for each in idle)
+        for sequence in idle:
+            if time.monotonic() - sequence.used < _QUIET_S:
+                break
+            dispensable = self._keep(sequence) or not sequence.lasting
+            if dispensable and held > _LIGHT and sequence is not idle[-1]:
+                held -= sequence.length
                 self._clear(sequence)
 
     def keep_all(self) -> None:
@@ -117,33 +124,27 @@ class Seating:
         """Conversations in memory."""
         return sum(bool(sequence.length) for sequence in self._places.all)
 
-    def _place_on(self, source: Sequence | None, length: int) -> Sequence | None:
-        """A place that holds the beginning of another one."""
+    def _place_on(self, source: Sequence | None, length: int) -> tuple[Sequence | None, int]:
+        """A place that holds so much of the beginning of another one, and how much it really holds."""
+        if source and not self._context.divisible and (source.busy or length < source.length):
+            source, length = None, 0
         if source and not source.busy and source.length - length <= _SAME:
-            return source if self._cut(source, length) else self._emptied(source)
+            return source, self._cut(source, length)
         target = self._places.free()
         if target is None:
             target = self._places.oldest(spare=source)
-            if target is None and source and not source.busy:
-                return source if self._cut(source, length) else self._emptied(source)
             if target is None:
-                return None
+                return (source, self._cut(source, length)) if source and not source.busy else (None, 0)
             self._keep(target)
             self._clear(target)
         if source:
             self._context.copy(source.id, target.id, length)
             target.kept = min(source.kept, length)
-        return target
+        return target, length
 
-    def _cut(self, sequence: Sequence, length: int) -> bool:
-        if not self._context.cut(sequence.id, length):
-            return False
-        sequence.length = length
-        return True
-
-    def _emptied(self, sequence: Sequence) -> Sequence:
-        self._clear(sequence)
-        return sequence
+    def _cut(self, sequence: Sequence, length: int) -> int:
+        sequence.length = length if self._context.cut(sequence.id, length) else 0
+        return sequence.length
 
     def _clear(self, sequence: Sequence) -> None:
         self._context.cut(sequence.id, 0)
@@ -155,6 +156,8 @@ class Seating:
         kept, longer = saved.best(tokens)
         if kept is None or longer < length + _WORTH_READING:
             return length
+        if longer < len(kept.tokens) and not self._context.divisible:
+            return length
         state = saved.read(kept)
         if state is None:
             return length
@@ -163,28 +166,24 @@ class Seating:
         while not self._context.restore(sequence.id, state):
             if not self.forget_one():
                 return 0
-        if not self._context.cut(sequence.id, longer):
-            return 0
         sequence.kept = longer
         logs.event(_log, "state.restored", tokens=longer)
-        return longer
+        return self._cut(sequence, longer)
 
     def _keep(self, sequence: Sequence) -> bool:
-        """Has a conversation written, if it is worth it; whether the disk knows it, or all but a little."""
+        """Has a conversation written, if it is worth it; whether the disk knows all of it that is worth a write."""
         if self._saved is None:
             return False
         if self._to_keep(sequence):
-            if not self._saved.keep(sequence.known.copy(), self._context.state(sequence.id)):
-                sequence.refused = (
-                    True  # it is not copied again and again; it stays in memory while there is room
-                )
-                return False
-            sequence.kept = sequence.length
-        return sequence.kept > 0
+            # What was refused is not copied again and again; it stays in memory while there is room.
+            sequence.refused = not self._saved.keep(sequence.known.copy(), self._context.state(sequence.id))
+            if not sequence.refused:
+                sequence.kept = sequence.length
+        return sequence.length - sequence.kept < self._worth
 
-    @staticmethod
-    def _to_keep(sequence: Sequence) -> bool:
-        return sequence.lasting and not sequence.refused and sequence.length - sequence.kept >= _WORTH_KEEPING
+    def _to_keep(self, sequence: Sequence) -> bool:
+        new = sequence.length - sequence.kept
+        return sequence.lasting and not sequence.refused and new >= self._worth
 
 
 def _is_reading_for(other: Job, job: Job, known: int) -> bool:

@@ -33,7 +33,7 @@ def test_what_was_kept_is_found_after_a_restart(tmp_path: Path) -> None:
     kept, length = again.best(_tokens(120))
     assert length == 100
     assert kept
-    assert again.read(kept) == b"computed"
+    assert again.read(kept) == bytearray(b"computed")
     again.close()
 
 
@@ -44,7 +44,7 @@ def test_the_file_with_the_longest_common_beginning_is_found(tmp_path: Path) -> 
     kept, length = saved.best(_tokens(100))
     assert length == 60
     assert kept
-    assert saved.read(kept) == b"long"
+    assert saved.read(kept) == bytearray(b"long")
     assert saved.best(_tokens(5, 900)) == (None, 0)
     saved.close()
 
