@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 _TEMPERATURE_WITH_NOTES = 0.0
 _TEMPERATURE_WITHOUT = 0.6
 _REPEAT_PENALTY = 1.05
+_GLANCE_S = 2.0
 
 
 class Thinking:
@@ -80,6 +81,13 @@ class Thinking:
                 yield _text(json.loads(line))
         if not finished:
             raise UnreachableError("The brain stopped in the middle of an answer.", retry_after=2)
+
+    def awake(self) -> bool:
+        """Whether the brain has a model that answers. Costs next to nothing and writes nothing."""
+        try:
+            return bool(self._brain.get("/info", timeout=_GLANCE_S).get("ready"))
+        except NisseError:
+            return False
 
     def keep(self, file: Attachment, *, person: str, message_id: str) -> str:
         """Gives a document to recall, for the whole house. Returns a line that says what became of it.

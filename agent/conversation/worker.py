@@ -71,6 +71,7 @@ class Worker:
         self._news = threading.Condition()
         self._brain_away_until = 0.0  # on the clock that never jumps
         self._brain_failures = 0
+        self._brain_asleep = False  # seen so while everybody waits for it
 
     def start(self, threads: int) -> None:
         """Starts the threads; one of them is kept for people who sit there and wait."""
@@ -90,13 +91,25 @@ class Worker:
 
     def _work(self, *, interactive_only: bool) -> None:
         while True:
-            brain = time.monotonic() >= self._brain_away_until
+            brain = self._brain_is_here(look=interactive_only)
             claim = partial(self._inbox.claim, interactive_only=interactive_only, brain=brain)
             received = self._stored(claim)
             if received:
                 self._see_through(received)
             else:
                 self._pause(_IDLE_S)
+
+    def _brain_is_here(self, *, look: bool) -> bool:
+        """Whether it is worth asking the brain. One of the threads looks, so that the wait ends as soon as the brain is back."""
+        if time.monotonic() >= self._brain_away_until:
+            return True
+        if look:
+            awake = self._thinking.awake()
+            if awake and self._brain_asleep:
+                self._brain_away_until = 0.0
+                self.wake()
+            self._brain_asleep = not awake
+        return time.monotonic() >= self._brain_away_until
 
     def _see_through(self, received: Received) -> None:
         message = received.message
@@ -131,14 +144,15 @@ class Worker:
         self.wake()  # the thread's next message is free now
 
     def _wait_for_brain(self, received: Received, why: UnavailableError) -> float:
-        """Seconds to wait before the next try. While the brain is away, all that needs it waits together, longer and longer:
-        trying each message again and again would wear the disk (rule 9)."""
+        """Seconds until the message may be tried again. While the brain is away, all that needs it waits together, longer and
+        longer, or until the brain is seen to be back: trying each message again and again would wear the disk (rule 9)."""
         if not received.thinks:
             return _PAUSE_S
+        self._brain_asleep = False
         pause = min(_LONGEST_PAUSE_S, max(why.retry_after or 0.0, 2.0**self._brain_failures))
         self._brain_failures += 1
         self._brain_away_until = time.monotonic() + pause
-        return pause
+        return 0.0  # nothing that needs the brain is taken before that
 
     def _give_back(self, received: Received, why: str, seconds: float, *, broke: bool = False) -> None:
         logs.event(_log, "message.waits", id=received.message.id, why=why, seconds=seconds)
