@@ -200,7 +200,7 @@ def _names(loaded: Loaded) -> tuple[str, ...]:
     """What people call the model: by our name, and by the file's as GPT4All and others do."""
     model = loaded.model
     files = [file.name for file in model.files[:1]]
-    return (model.name, model.title, *files, *(name.rpartition(".")[0] for name in files))
+    return (model.name, model.title, *files, *(name.rpartition(".")[0] for name in files), *loaded.aliases)
 
 
 def _priority() -> Priority:

@@ -48,6 +48,7 @@ class Loaded:
     model: Model
     runtime: Runtime
     plan: Plan | None = None  # None: it was not loaded on this box
+    aliases: tuple[str, ...] = ()  # what else people may call it
 
 
 class Loader:
@@ -60,7 +61,6 @@ class Loader:
         *,
         look: Callable[[], Box],
         deaths: Deaths,
-        elsewhere: Callable[[], Loaded | None] = lambda: None,
     ) -> None:
         """Does nothing yet; `start` does.
 
@@ -69,11 +69,11 @@ class Loader:
             wish: What the owner asks for.
             look: Looks at the box.
             deaths: What became of earlier processes.
-            elsewhere: A model on another machine that goes before ours, as long as it answers. It is asked for every lease.
         """
         self.catalogue, self.shelf = supply.catalogue, supply.shelf
         self._supply, self._wish, self._look, self._deaths = supply, wish, look, deaths
-        self._elsewhere = elsewhere
+        self._elsewhere: Callable[[], Loaded | None] = lambda: None
+        self._aliases: tuple[str, ...] = ()
         self._leases: Leases[Loaded] = Leases()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="loading", daemon=True)
@@ -100,6 +100,20 @@ class Loader:
             self._thread.join(timeout=60)
         self._let_go(0)
 
+    def prefer(self, elsewhere: Callable[[], Loaded | None], *names: str) -> None:
+        """Puts a model on another machine before ours, as long as it answers. To be called before the start.
+
+        Args:
+            elsewhere: Asked for every lease; None while that model does not answer.
+            names: Its names, by which ours may be called as well when it stands in.
+        """
+        self._elsewhere, self._aliases = elsewhere, names
+
+    @property
+    def own(self) -> Loaded | None:
+        """The model of this box, to look at."""
+        return self._leases.held
+
     @property
     def loaded(self) -> Loaded | None:
         """The model that answers, to look at; to use it, take a lease."""
@@ -120,7 +134,18 @@ class Loader:
             ModelError: None does; the message says why.
         """
         remote = self._elsewhere()
-        return nullcontext(remote) if remote else self._leases.lease(patience, self._nothing_yet)
+        return nullcontext(remote) if remote else self.lease_own(patience)
+
+    def lease_own(self, patience: float = _PATIENCE_S) -> AbstractContextManager[Loaded]:
+        """The model of this box, for as long as the context lasts.
+
+        Args:
+            patience: Seconds to wait if it is just being changed.
+
+        Raises:
+            ModelError: There is none; the message says why.
+        """
+        return self._leases.lease(patience, self._nothing_yet)
 
     def reload(self) -> None:
         """Loads the model anew, once the answers of the moment are given, and waits for it. Those who ask meanwhile join.
@@ -258,7 +283,7 @@ class Loader:
             self.loading = False
         self.seconds = time.perf_counter() - begun
         logs.event(_log, "model.loaded", model=model.name, seconds=round(self.seconds, 2))
-        return Loaded(model, runtime, plan)
+        return Loaded(model, runtime, plan, self._aliases)
 
     def _failed(self, model: Model, failed: Exception) -> None:
         self._deaths.ends()

@@ -39,6 +39,7 @@ class Models:
         *,
         served: Callable[[], str | None],
         kept: Callable[[], Mapping[str, str]],
+        elsewhere: Callable[[], dict[str, Any] | None] = lambda: None,
     ) -> None:
         """Looks at nothing yet.
 
@@ -47,17 +48,19 @@ class Models:
             shelf: Where they lie.
             served: The name of the model that answers now, if one does.
             kept: Names of models that must stay, each with a sentence that says why.
+            elsewhere: The line of a model on another machine that answers here, if one does.
         """
         self._catalogue = catalogue
         self._shelf = shelf
         self._served = served
         self._kept = kept
+        self._elsewhere = elsewhere
 
     def listed(self) -> list[dict[str, Any]]:
-        """All of them: those that chat first, the one that needs most memory foremost."""
-        return [
-            self._described(model) for role in ("chat", "embed") for model in self._catalogue.of_role(role)
-        ]
+        """All of them: one on another machine first, then those that chat, the one that needs most memory foremost."""
+        there = self._elsewhere()
+        models = [model for role in ("chat", "embed") for model in self._catalogue.of_role(role)]
+        return [*([there] if there else []), *map(self._described, models)]
 
     def one(self, name: str) -> dict[str, Any]:
         """One of them.
@@ -65,7 +68,8 @@ class Models:
         Raises:
             NotFoundError: There is none of this name.
         """
-        return self._described(self._catalogue.find(name))
+        there = self._elsewhere()
+        return there if there and there["id"] == name else self._described(self._catalogue.find(name))
 
     def wish(self, name: str) -> Model:
         """Asks for one to be fetched; once more is harmless.
@@ -129,11 +133,11 @@ def add_routes(app: Flask, models: Models) -> None:
     def listed() -> ResponseReturnValue:
         return {"object": "list", "data": models.listed()}
 
-    @app.get("/v1/models/<name>")
+    @app.get("/v1/models/<path:name>")
     def one(name: str) -> ResponseReturnValue:
         return models.one(name)
 
-    @app.post("/v1/models/<name>/fetch")
+    @app.post("/v1/models/<path:name>/fetch")
     def fetch(name: str) -> ResponseReturnValue:
         streaming = _wants_stream()
         model = models.wish(name)
@@ -153,7 +157,7 @@ def add_routes(app: Flask, models: Models) -> None:
         answer.call_on_close(streams.release)
         return answer
 
-    @app.delete("/v1/models/<name>")
+    @app.delete("/v1/models/<path:name>")
     def remove(name: str) -> ResponseReturnValue:
         models.remove(name)
         return {"id": name, "object": "model", "deleted": True}

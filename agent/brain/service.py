@@ -14,8 +14,9 @@ import prometheus_client
 from flask import Flask, g, request
 from flask.typing import ResponseReturnValue
 
-from agent.brain import Queue, answering, embeddings, loading, models
+from agent.brain import Queue, answering, elsewhere, embeddings, loading, models
 from agent.brain.dialect import fields
+from agent.brain.elsewhere import Elsewhere
 from agent.brain.embedder import Embedder
 from agent.brain.keys import PREFIX, Keys
 from agent.brain.loading import Loader
@@ -33,19 +34,23 @@ _working = prometheus_client.Gauge("nisse_brain_working", "Answers that have beg
 def main(settings: Settings) -> None:
     """Serves until SIGTERM."""
     loader = loading.for_house(settings)
+    there = elsewhere.for_house(settings, loader)
     loader.start()
     try:
-        serve.run(create_app(settings, loader), settings.text("brain.url"))
+        serve.run(create_app(settings, loader, there), settings.text("brain.url"))
     finally:
+        if there:
+            there.close()
         loader.close()
 
 
-def create_app(settings: Settings, loader: Loader) -> Flask:
+def create_app(settings: Settings, loader: Loader, there: Elsewhere | None = None) -> Flask:
     """The application.
 
     Args:
         settings: The values in force.
         loader: Brings the model; started by the caller.
+        there: The server that goes before it, if the owner named one.
     """
     keys = Keys(settings.home / "brain.db")
     app = serve.service(
@@ -53,13 +58,13 @@ def create_app(settings: Settings, loader: Loader) -> Flask:
         settings.text("brain.url"),
         settings.secret("brain.token"),
         max_body=_MAX_BODY,
-        info=lambda: _info(loader),
+        info=lambda: _info(loader) | (there.info() if there else {}),
         admits=_doorman(keys, open_to_all=not settings.secret("brain.token")),
     )
     _waiting.set_function(lambda: _queue(loader).waiting)
     _working.set_function(lambda: _queue(loader).working)
     answering.add_routes(app, loader)
-    models.add_routes(app, _models(settings, loader))
+    models.add_routes(app, _models(settings, loader, there))
     embeddings.add_routes(app, _embedder(settings, loader))
     _add_key_routes(app, keys)
     return app
@@ -81,14 +86,20 @@ def _doorman(keys: Keys, *, open_to_all: bool) -> Callable[[str], bool]:
     return admits
 
 
-def _models(settings: Settings, loader: Loader) -> Models:
+def _models(settings: Settings, loader: Loader, there: Elsewhere | None) -> Models:
     def kept() -> dict[str, str]:
-        facts = loader.info()
-        names = {facts["model"], (facts["wanted"] or {}).get("name")}
-        used = dict.fromkeys(filter(None, names), "The brain answers with it, or will.")
-        return used | {settings.text("recall.embedder"): "Recall finds documents with it."}
+        own, wanted = loader.own, loader.wanted
+        used = [model.name for model in (own.model if own else None, wanted) if model]
+        reasons = dict.fromkeys(used, "The brain answers with it, or will.")
+        return reasons | {settings.text("recall.embedder"): "Recall finds documents with it."}
 
-    return Models(loader.catalogue, loader.shelf, served=lambda: loader.info()["model"], kept=kept)
+    return Models(
+        loader.catalogue,
+        loader.shelf,
+        served=lambda: loader.info()["model"],
+        kept=kept,
+        elsewhere=there.row if there else lambda: None,
+    )
 
 
 def _embedder(settings: Settings, loader: Loader) -> Embedder | None:

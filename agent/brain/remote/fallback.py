@@ -1,4 +1,4 @@
-"""A server first, and the local model for what it does not answer.
+"""A server first, and the model of this box for what the server does not answer.
 
 Owns: when a question changes hands. It does only before the first piece of its answer: nobody can take back what was said.
 Does not know: either of the two.
@@ -9,44 +9,44 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from agent import brain, logs
 from agent.brain import Answer, Asker, Piece, Prompt, Queue, Request, Runtime
 from agent.brain.remote.runtime import Remote
-from agent.errors import NisseError, UnavailableError
+from agent.errors import ModelError, NisseError, UnavailableError
 
 _log = logging.getLogger(__name__)
 
+Borrow = Callable[[], AbstractContextManager[Runtime]]
+
 
 class WithFallback(brain.Runtime):
-    """Both as one runtime. A prompt without tokens is the server's; the local model's always has some."""
+    """Both as one runtime."""
 
-    def __init__(self, remote: Remote, local: Runtime | None) -> None:
+    def __init__(self, remote: Remote, local: Borrow) -> None:
         """Takes both as they are.
 
         Args:
-            remote: Asked first, while it is well.
-            local: Asked else; None while there is no model yet.
+            remote: Is asked first.
+            local: Lends the model of this box for one answer; raises `ModelError` while there is none.
         """
         self._remote = remote
         self._local = local
-        self.context = remote.context if local is None or remote.health.well else local.context
+        self.context = remote.context
 
     def prepare(self, request: Request) -> Prompt:
-        """The request as whoever will answer it reads it.
+        """The request as whoever will answer it reads it. The server's has no tokens, a local one always some.
 
         Raises:
             RequestError: As either says.
         """
-        if self._local and not self._remote.health.well:
-            return self._local.prepare(request)
         try:
             return self._remote.prepare(request)
         except NisseError:
-            if self._local is None:
-                raise
-            return self._local.prepare(request)
+            with self._local() as runtime:
+                return runtime.prepare(request)
 
     def submit(self, prompt: Prompt, asker: Asker) -> Answer:
         """Takes a place in the queue of whoever will answer.
@@ -54,44 +54,53 @@ class WithFallback(brain.Runtime):
         Raises:
             UnavailableError: Too many wait already, at both.
         """
-        if prompt.tokens and self._local:
-            return self._local.submit(prompt, asker)
+        if prompt.tokens:
+            return _Borrowed(self._local(), prompt.request, asker)
+
+        def change(failed: NisseError) -> Answer:
+            answer = _Borrowed(self._local(), prompt.request, asker)
+            self._remote.fallbacks += 1
+            logs.event(_log, "remote.replaced", why=failed.message)
+            return answer
+
         try:
-            first: Answer = self._remote.submit(prompt, asker)
+            return _Either(self._remote.submit(prompt, asker), change)
         except UnavailableError as full:
-            if self._local is None:
-                raise
-            return self._changed(prompt, asker, full)
-        return _Either(first, lambda failed: self._changed(prompt, asker, failed)) if self._local else first
+            return _instead(full, change)
 
     def queue(self) -> Queue:
-        """How busy both are; the estimate is that of who is asked first."""
-        remote = self._remote.queue()
-        if self._local is None:
-            return remote
-        local = self._local.queue()
-        return Queue(
-            waiting=remote.waiting + local.waiting,
-            working=remote.working + local.working,
-            paused=remote.paused + local.paused,
-            seconds=remote.seconds if self._remote.health.well else local.seconds,
-        )
+        """How busy the server is with us."""
+        return self._remote.queue()
 
     def info(self) -> dict[str, Any]:
-        """What both say."""
-        return {"remote": self._remote.info(), "local": self._local.info() if self._local else None}
+        """What the server's runtime says; the local one speaks for itself."""
+        return self._remote.info()
 
     def close(self) -> None:
-        """Ends both."""
-        self._remote.close()
-        if self._local:
-            self._local.close()
+        """Nothing: it owns neither."""
 
-    def _changed(self, prompt: Prompt, asker: Asker, failed: NisseError) -> Answer:
-        assert self._local is not None  # noqa: S101 - asked only then
-        self._remote.fallbacks += 1
-        logs.event(_log, "remote.replaced", why=failed.message)
-        return self._local.submit(self._local.prepare(prompt.request), asker)
+
+class _Borrowed(brain.Answer):
+    """An answer of the local model, which is lent until it is closed."""
+
+    def __init__(self, lent: AbstractContextManager[Runtime], request: Request, asker: Asker) -> None:
+        self._lock = threading.Lock()
+        with ExitStack() as held:
+            runtime = held.enter_context(lent)
+            self._answer = runtime.submit(runtime.prepare(request), asker)
+            held.callback(self._answer.close)
+            self._held = held.pop_all()
+
+    def __iter__(self) -> Iterator[Piece]:
+        return iter(self._answer)
+
+    def close(self) -> None:
+        with self._lock:
+            self._held.close()
+
+    @property
+    def seconds(self) -> float:
+        return self._answer.seconds
 
 
 class _Either(brain.Answer):
@@ -128,8 +137,16 @@ class _Either(brain.Answer):
 
     def _replace(self, failed: NisseError) -> None:
         self._answer.close()
-        answer = self._change(failed)
+        answer = _instead(failed, self._change)
         with self._lock:
             self._answer = answer
             if self._closed:
                 answer.close()
+
+
+def _instead(failed: NisseError, change: Callable[[NisseError], Answer]) -> Answer:
+    try:
+        return change(failed)
+    except ModelError as none:
+        # There is no local model: what the server said is the better word.
+        raise failed from none

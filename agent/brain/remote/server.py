@@ -91,7 +91,8 @@ class Server:
         if not self.model:
             if not rows:
                 raise ModelError("The server lists no model.")
-            self.model = next(iter(rows))
+            # Another Nisse also lists those that it could have.
+            self.model = next((name for name, row in rows.items() if row.get("served")), next(iter(rows)))
         if not self._place.context:
             row = rows.get(self.model, {})
             meta = row.get("meta") or {}
