@@ -7,6 +7,7 @@ Does not know: how a prompt or a page is made of them. Changes nothing.
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,12 @@ from agent.conversation.turn import Exchange
 from agent.message import Message, Reply
 from agent.store import Store
 
-_TURNS = 6
+_TURNS = 20  # read of a thread at the least; at twice as many, the older ones go
+
+
+def day(at: float) -> str:
+    """A moment's date in words, where the box stands."""
+    return time.strftime("%A, %d %B %Y", time.localtime(at))
 
 
 class History:
@@ -26,18 +32,22 @@ class History:
 
     def thread(self, message: Message) -> list[Exchange]:
         """The answered turns of a message's thread, oldest first."""
+        thread = "FROM inbox JOIN outbox USING (id) WHERE thread = ? AND inbox.id != ?"
+        values = [thread_key(message), message.id]
         with self._store.reading() as db:
+            count = db.conn.execute(f"SELECT count(*) {thread}", values).fetchone()[0]
             rows = db.conn.execute(
-                "SELECT inbox.body AS question, outbox.body AS answer FROM inbox JOIN outbox USING (id) "
-                "WHERE thread = ? AND inbox.id != ? ORDER BY received_at DESC LIMIT ?",
-                [thread_key(message), message.id, _TURNS],
+                f"SELECT received_at, inbox.body AS question, outbox.body AS answer {thread} "
+                "ORDER BY received_at LIMIT -1 OFFSET ?",
+                [*values, max(0, count // _TURNS - 1) * _TURNS],
             ).fetchall()
         return [
             Exchange(
                 question=Message.from_json(json.loads(row["question"])).text,
                 answer=Reply.from_json(json.loads(row["answer"])).answer,
+                today=day(row["received_at"]),
             )
-            for row in reversed(rows)
+            for row in rows
         ]
 
     def of_person(self, person_id: str, channel: str, limit: int) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ SYSTEM = (
 # The first prompt must stay under 2,000 tokens on a small box; a token is about 4 characters of prose, often 3.
 QUESTION_CHARACTERS = 6_000
 NOTES_CHARACTERS = 3_600
-HISTORY_CHARACTERS = 1_600
+HISTORY_CHARACTERS = 2_400
 
 _KEEP = re.compile(r"(?:keep|\+\+)(?=$|[\s:,.!])[\s:,.!]*", re.IGNORECASE)
 _SEARCH = re.compile(r"search\s+(?=\S)", re.IGNORECASE)
@@ -50,6 +50,7 @@ class Exchange:
 
     question: str
     answer: str
+    today: str = ""  # the date of the question in words
 
 
 def wish(message: Message) -> Wish:
@@ -82,11 +83,13 @@ def prompt(
     """
     turns: list[dict[str, str]] = []
     for exchange in _last_that_fit(history):
-        turns.append({"role": "user", "content": exchange.question})
+        # In the words in which it was asked: the brain goes on from what it has computed, as far as that is the same.
+        said = f"{_asks(name, exchange.today)}\n\n{exchange.question}"
+        turns.append({"role": "user", "content": said})
         turns.append({"role": "assistant", "content": exchange.answer})
     notes = _notes(passages)
     asked = f"Question: {question}" if notes else question
-    content = "\n\n".join(part for part in (f"({name} asks, {today}.)", notes, asked) if part)
+    content = "\n\n".join(part for part in (_asks(name, today), notes, asked) if part)
     return [{"role": "system", "content": SYSTEM}, *turns, {"role": "user", "content": content}]
 
 
@@ -161,15 +164,26 @@ def _notes(passages: Sequence[Passage]) -> str:
     return "Notes from the house:\n" + "\n\n".join(lines) if lines else ""
 
 
+def _asks(name: str, today: str) -> str:
+    return f"({name} asks, {today}.)"
+
+
 def _last_that_fit(history: Sequence[Exchange]) -> list[Exchange]:
+    """The latest turns. When they grow too many, half of them go at once: if one went at each turn, every prompt would begin
+    otherwise than the one before, and the brain would have to read all of it again."""
     kept: list[Exchange] = []
-    left = HISTORY_CHARACTERS
-    for exchange in reversed(history):
-        left -= len(exchange.question) + len(exchange.answer)
-        if left < 0:
-            break
+    size = 0
+    for exchange in history:
         kept.append(exchange)
-    return kept[::-1]
+        size += _length(exchange)
+        if size > HISTORY_CHARACTERS:
+            while kept and size > HISTORY_CHARACTERS // 2:
+                size -= _length(kept.pop(0))
+    return kept
+
+
+def _length(exchange: Exchange) -> int:
+    return len(exchange.question) + len(exchange.answer)
 
 
 def _words(text: str) -> set[str]:

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from agent import logs
 from agent.conversation import turn
-from agent.conversation.history import History
+from agent.conversation.history import History, day
 from agent.conversation.inbox import Inbox, Received
 from agent.conversation.outbox import Outbox
 from agent.conversation.people import People
@@ -195,7 +195,7 @@ class Worker:
         messages = turn.prompt(
             wish.text,
             name=person.name if person else "Somebody",
-            today=time.strftime("%A, %d %B %Y", time.localtime(received.received_at)),
+            today=day(received.received_at),
             passages=passages or [],
             history=self._history.thread(message),
         )

@@ -78,6 +78,19 @@ def test_the_prompt_stays_under_its_budget() -> None:
     assert [row["role"] for row in messages] == ["system", "user", "assistant", "user"]
 
 
+def test_each_prompt_of_a_thread_begins_as_the_one_before_ended_except_when_half_of_it_goes() -> None:
+    history: list[Exchange] = []
+    before: list[dict[str, str]] = []
+    begins_anew = 0
+    for number in range(30):
+        question = f"Question {number}?"
+        messages = turn.prompt(question, name="Anna", today="Monday", passages=[], history=history)
+        begins_anew += messages[: len(before)] != before
+        history.append(Exchange(question=question, answer=f"Answer {number}. " * 10, today="Monday"))
+        before = [*messages, {"role": "assistant", "content": history[-1].answer}]
+    assert begins_anew <= 5
+
+
 def test_an_answer_rests_on_the_passages_whose_words_it_uses() -> None:
     assert turn.sources("The hedge is cut in August.", [BOILER, HEDGE]) == (HEDGE,)
     assert turn.sources("I do not know.", [BOILER, HEDGE]) == ()
