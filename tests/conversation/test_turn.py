@@ -75,7 +75,7 @@ def test_the_prompt_stays_under_its_budget() -> None:
     history = [Exchange(question="q" * 500, answer="a" * 500) for _ in range(10)]
     messages = turn.prompt("Why?", name="Anna", today="Monday", passages=[long, long, HEDGE], history=history)
     assert sum(len(row["content"]) for row in messages) < 6_000
-    assert [row["role"] for row in messages] == ["system", "user", "assistant", "user"]
+    assert [row["role"] for row in messages] == ["system", *["user", "assistant"] * 2, "user"]
 
 
 def test_each_prompt_of_a_thread_begins_as_the_one_before_ended_except_when_half_of_it_goes() -> None:
