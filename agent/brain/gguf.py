@@ -18,6 +18,7 @@ from agent.brain.llama.engine import LlamaEngine
 from agent.brain.llama.job import Job
 from agent.brain.llama.saved import Saved
 from agent.brain.llama.weights import Weights
+from agent.brain.pressure import Pressure
 from agent.errors import RequestError
 from agent.models.shape import Shape
 
@@ -51,7 +52,9 @@ class Runtime(brain.Runtime):
         self._weights = Weights(path, options)
         try:
             saved = self._open_saved(path, options)
-            self._engine = LlamaEngine(self._weights, options, threads=lambda: options.threads, saved=saved)
+            self._engine = LlamaEngine(
+                self._weights, options, threads=Pressure(options.threads).threads, saved=saved
+            )
         except BaseException:
             self._weights.close()
             raise
@@ -64,6 +67,7 @@ class Runtime(brain.Runtime):
                 obey is no grammar.
         """
         grammar.rules(request)
+        self._check_biases(request)
         if request.turns:
             turns = lowered(request.turns, request.tools, request.tool_choice)
             tokens = self._weights.chat(turns)
@@ -78,6 +82,14 @@ class Runtime(brain.Runtime):
                 param="messages" if request.turns else "prompt",
             )
         return Prompt(request=request, tokens=tuple(tokens))
+
+    def _check_biases(self, request: Request) -> None:
+        for token, _ in request.logit_bias:
+            if token >= self._weights.size:
+                raise RequestError(
+                    f"logit_bias names token {token}; this model has {self._weights.size}.",
+                    param="logit_bias",
+                )
 
     def submit(self, prompt: Prompt, asker: Asker) -> Job:
         """Takes a place in the queue.

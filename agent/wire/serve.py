@@ -22,6 +22,8 @@ import prometheus_client
 import waitress
 from flask import Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
+from waitress.channel import HTTPChannel
+from waitress.task import ErrorTask
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from agent import logs
@@ -123,6 +125,7 @@ def serve_at(app: Flask, host: str, port: int, *, max_body: int) -> None:
             f"{app.name} cannot listen on {host}:{port}: {failed.strerror}.",
             hint="Is another Nisse running on this machine?",
         ) from failed
+    server.channel_class = _Channel
     logs.event(_log, "service.listens", address=f"{host}:{port}")
     server.run()
 
@@ -174,8 +177,7 @@ def answer_errors(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def flasks(error: HTTPException) -> ResponseReturnValue:
         if error.code == 413:
-            limit = int(app.config["MAX_CONTENT_LENGTH"]) // MEGABYTE
-            return ours(TooLargeError(f"That is larger than {limit} MB.", hint="Send less at a time."))
+            return ours(_too_large(int(app.config["MAX_CONTENT_LENGTH"])))
         message, code, headers = error.description, None, {}
         if isinstance(error, MethodNotAllowed):
             methods = [name for name in sorted(error.valid_methods or ()) if name not in ("HEAD", "OPTIONS")]
@@ -247,6 +249,29 @@ def _measure(app: Flask) -> None:
         if "nisse.began" in request.environ:
             _seconds.labels(route).observe(time.perf_counter() - request.environ["nisse.began"])
         return answer
+
+
+def _too_large(limit: int) -> TooLargeError:
+    return TooLargeError(f"That is larger than {limit // MEGABYTE} MB.", hint="Send less at a time.")
+
+
+class _Refusal(ErrorTask):  # type: ignore[misc]
+    """What the server refuses before the application sees it - too large, or no HTTP - in the form of all errors."""
+
+    def execute(self) -> None:
+        refused = self.request.error
+        limit = int(self.channel.server.adj.max_request_body_size)
+        ours = _too_large(limit) if refused.code == 413 else RequestError(f"{refused.reason}: {refused.body}")
+        body = json.dumps(ours.to_json()).encode()
+        self.status = f"{refused.code} {refused.reason}"
+        self.response_headers.append(("Content-Type", "application/json"))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]
+    error_task_class = _Refusal
 
 
 def _leave(_signal: int, _frame: Any) -> None:
