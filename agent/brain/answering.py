@@ -10,12 +10,9 @@ import contextlib
 import json
 import logging
 import math
-import queue
-import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any, cast, get_args
 
 import prometheus_client
@@ -23,12 +20,13 @@ from flask import Flask, Response, g, request, stream_with_context
 from flask.typing import ResponseReturnValue
 
 from agent import logs
-from agent.brain import Answer, Asker, Piece, Priority, Prompt
+from agent.brain import Answer, Asker, Piece, Priority
+from agent.brain.answers import asked, broken_off, pieces
 from agent.brain.dialect import fields
-from agent.brain.dialect.asking import Call, read
+from agent.brain.dialect.asking import read
 from agent.brain.dialect.writing import Writer
 from agent.brain.loading import Loaded, Loader
-from agent.errors import ModelError, NisseError, RequestError
+from agent.errors import NisseError, RequestError
 from agent.wire import serve
 
 _log = logging.getLogger(__name__)
@@ -67,7 +65,8 @@ def _answered(loader: Loader, *, chat: bool) -> ResponseReturnValue:
     with contextlib.ExitStack() as held:
         loaded = held.enter_context(loader.lease())
         call = read(body, chat=chat, names=_names(loaded))
-        answers = _asked(loaded, call, held)
+        asker = Asker(priority=_priority(), person=call.person or g.get("key_name", ""))
+        answers = asked(loaded.runtime, call, asker, held)
         writer = Writer(
             call=call,
             id=f"{'chatcmpl' if chat else 'cmpl'}-{uuid.uuid4().hex}",
@@ -79,37 +78,17 @@ def _answered(loader: Loader, *, chat: bool) -> ResponseReturnValue:
         return answer
 
 
-def _asked(loaded: Loaded, call: Call, held: contextlib.ExitStack) -> list[Answer]:
-    """Takes a place in the queue for each answer that is wanted; all are given back if one is refused."""
-    asker = Asker(priority=_priority(), person=call.person or g.get("key_name", ""))
-    prompts = [loaded.runtime.prepare(each) for each in call.requests]
-    answers = []
-    for prompt in prompts:
-        for number in range(call.n):
-            answers.append(loaded.runtime.submit(_variant(prompt, number), asker))
-            held.callback(answers[-1].close)
-    return answers
-
-
-def _variant(prompt: Prompt, number: int) -> Prompt:
-    """The same prompt for another answer: with a seed, each has one of its own, and all come again with that seed."""
-    seed = prompt.request.seed
-    if seed is None or number == 0:
-        return prompt
-    return replace(prompt, request=replace(prompt.request, seed=(seed + number) % 2**32))
-
-
 def _whole(writer: Writer, answers: Sequence[Answer]) -> Response:
-    pieces: list[list[Piece]] = [[] for _ in answers]
-    for index, piece in _pieces(answers):
-        pieces[index].append(piece)
+    collected: list[list[Piece]] = [[] for _ in answers]
+    for index, piece in _counted(answers):
+        collected[index].append(piece)
         if serve.hung_up():
             break
     if serve.hung_up():
         return Response(status=499)  # nobody is there to read it
-    if not all(each and each[-1].finish for each in pieces):
-        raise _broken_off()
-    return Response(_json(writer.whole(pieces)), content_type="application/json")
+    if not all(each and each[-1].finish for each in collected):
+        raise broken_off()
+    return Response(_json(writer.whole(collected)), content_type="application/json")
 
 
 def _streamed(writer: Writer, answers: Sequence[Answer], held: contextlib.ExitStack) -> Response:
@@ -128,7 +107,7 @@ def _events(writer: Writer, answers: Sequence[Answer]) -> Iterator[str]:
     yield "".join(map(_event, writer.begin())) or _ALIVE
     spoken = time.monotonic()
     try:
-        for index, piece in _pieces(answers):
+        for index, piece in _counted(answers):
             if serve.hung_up():
                 return
             chunks = writer.chunks(index, piece)
@@ -148,52 +127,17 @@ def _events(writer: Writer, answers: Sequence[Answer]) -> Iterator[str]:
             NisseError("Something went wrong inside.", hint="The log of the brain says what.").to_json()
         )
         return
-    yield _DONE if writer.finished else _event(_broken_off().to_json())
+    yield _DONE if writer.finished else _event(broken_off().to_json())
 
 
-def _broken_off() -> ModelError:
-    return ModelError("The model stopped in the middle of an answer.", hint="Ask again.", retry_after=5)
-
-
-def _pieces(answers: Sequence[Answer]) -> Iterator[tuple[int, Piece]]:
-    """The pieces of all answers as they come, each with the number of its answer."""
-    source = _numbered(answers[0]) if len(answers) == 1 else _interleaved(answers)
-    for index, piece in source:
+def _counted(answers: Sequence[Answer]) -> Iterator[tuple[int, Piece]]:
+    """The pieces of all answers, counted."""
+    for index, piece in pieces(answers):
         if piece.finish:
             _tokens.labels("prompt").inc(piece.prompt_tokens - piece.reused_tokens)
             _tokens.labels("reused").inc(piece.reused_tokens)
             _tokens.labels("answer").inc(piece.answer_tokens)
         yield index, piece
-
-
-def _numbered(answer: Answer) -> Iterator[tuple[int, Piece]]:
-    return ((0, piece) for piece in answer)
-
-
-def _interleaved(answers: Sequence[Answer]) -> Iterator[tuple[int, Piece]]:
-    """Listens to each answer in a thread of its own, since one that waits in the queue must not hold up those that speak."""
-    heard: queue.SimpleQueue[tuple[int, Piece | BaseException | None]] = queue.SimpleQueue()
-
-    def listen(index: int, answer: Answer) -> None:
-        try:
-            for piece in answer:
-                heard.put((index, piece))
-        except BaseException as failed:  # noqa: BLE001 - it is raised again by who waits for the answer
-            heard.put((index, failed))
-        else:
-            heard.put((index, None))
-
-    for index, answer in enumerate(answers):
-        threading.Thread(target=listen, args=(index, answer), name="listening", daemon=True).start()
-    speaking = len(answers)
-    while speaking:
-        index, piece = heard.get()
-        if isinstance(piece, BaseException):
-            raise piece
-        if piece is None:
-            speaking -= 1
-        else:
-            yield index, piece
 
 
 def _names(loaded: Loaded) -> tuple[str, ...]:

@@ -75,6 +75,7 @@ class ScriptedRuntime(Runtime):
 class _Loaded:
     model: Any
     runtime: Runtime
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass
