@@ -59,10 +59,11 @@ class Saved:
         self._folder = folder
         self._key = hashlib.sha256(made_by.encode()).digest()[:16]
         self._most, self._most_a_day = most, most_a_day
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._written = threading.Condition(self._lock)
         self._day, self.written = time.monotonic(), 0  # bytes, of this day
         self._kept: dict[Path, Kept] = {}
-        self._work: queue.Queue[tuple[Tokens, bytearray] | None] = queue.Queue(maxsize=4)
+        self._work: queue.Queue[tuple[Tokens, bytearray] | None] = queue.Queue()
         self._waiting = 0
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -113,6 +114,15 @@ class Saved:
         self._forget(kept.path)
         return None
 
+    def ready(self, *, seconds: float = 0.0) -> bool:
+        """Whether another conversation may be given; only one at a time, since each takes its size of memory until it is written.
+
+        Args:
+            seconds: How long to wait for it.
+        """
+        with self._written:
+            return self._written.wait_for(lambda: not self._waiting, timeout=seconds)
+
     def keep(self, tokens: Tokens, state: bytearray) -> bool:
         """Has a conversation written soon; False if there is no room or too much was written today."""
         size = _HEADER.size + 4 * len(tokens) + len(state)
@@ -122,12 +132,7 @@ class Saved:
             if size > self._most or self.written + size > self._most_a_day:
                 return False
             self._waiting += 1
-        try:
-            self._work.put_nowait((tokens, state))
-        except queue.Full:
-            with self._lock:
-                self._waiting -= 1
-            return False
+        self._work.put((tokens, state))
         return True
 
     def _write_all(self) -> None:
@@ -137,8 +142,10 @@ class Saved:
             except OSError as failed:
                 logs.event(_log, "state.unwritten", level=logging.WARNING, error=failed)
             finally:
-                with self._lock:
+                del work  # it may be as large as a model's memory
+                with self._written:
                     self._waiting -= 1
+                    self._written.notify_all()
 
     def _write(self, tokens: Tokens, state: bytearray) -> None:
         listed = tokens.astype("<i4").tobytes()

@@ -25,6 +25,7 @@ _WORTH_READING = 64  # tokens that the disk must know more than the memory
 _WORTH_KEEPING = 48  # tokens that are new since a conversation was kept, at the least
 _WORTH_KEEPING_S = 1.0  # seconds that reading them again would take, at the least
 _LIGHT = 1000  # tokens of quiet conversations that may stay in the model's memory
+_PATIENCE_S = 5.0  # with a disk, when everything ends
 _QUIET_S = 2.0  # after which a conversation is kept; a quick next question saves the card a write
 
 
@@ -113,8 +114,9 @@ class Seating:
 
     def keep_all(self) -> None:
         """Has all conversations written to the disk; nobody is at work any more."""
-        for sequence in self._places.all:
-            self._keep(sequence)
+        for sequence in sorted(self._places.all, key=lambda each: each.used, reverse=True):
+            if self._saved and self._to_keep(sequence) and self._saved.ready(seconds=_PATIENCE_S):
+                self._keep(sequence)
 
     def unkept(self) -> int:
         """Conversations that will be kept but are not yet."""
@@ -174,7 +176,7 @@ class Seating:
         """Has a conversation written, if it is worth it; whether the disk knows all of it that is worth a write."""
         if self._saved is None:
             return False
-        if self._to_keep(sequence):
+        if self._to_keep(sequence) and self._saved.ready():
             # What was refused is not copied again and again; it stays in memory while there is room.
             sequence.refused = not self._saved.keep(sequence.known.copy(), self._context.state(sequence.id))
             if not sequence.refused:
