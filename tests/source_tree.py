@@ -32,11 +32,15 @@ class Module:
         """How many lines it has."""
         return len(self.path.read_text(encoding="utf-8").splitlines())
 
-    def imports(self) -> set[str]:
-        """The project's own modules that it imports, dotted."""
+    def imports(self, *, types: bool = True) -> set[str]:
+        """The project's own modules that it imports, dotted.
+
+        Args:
+            types: Those as well that only a type checker imports.
+        """
         known = {module.name for module in modules()}
         found = set()
-        for node in ast.walk(self.tree):
+        for node in ast.walk(self.tree if types else _WithoutTypes().visit(self.tree)):
             if isinstance(node, ast.Import):
                 found |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -49,6 +53,15 @@ class Module:
         for node in ast.walk(self.tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+class _WithoutTypes(ast.NodeTransformer):
+    """Leaves out what stands under `if TYPE_CHECKING:`."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return node.orelse
+        return self.generic_visit(node)
 
 
 @cache

@@ -16,11 +16,23 @@ words - tokens, template, sampling - and who is served when; it knows nothing of
 from __future__ import annotations
 
 import abc
+import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+if TYPE_CHECKING:
+    from agent.brain.inprocess import Engine as Engine
+else:
+
+    def __getattr__(name: str) -> Any:
+        """`Engine` stands above all that this module declares, hence it is imported only when it is asked for."""
+        if name != "Engine":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return importlib.import_module(f"{__name__}.inprocess").Engine
+
 
 Priority = Literal["interactive", "background"]
 
