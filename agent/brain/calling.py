@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import InitVar, dataclass, field, replace
 
-from agent.brain import Tool, ToolCall, Turn
+from agent.brain import Tool, ToolCall, Turn, call_json
+from agent.brain.call_json import BrokenError
+from agent.brain.untagged import Untagged
 
 CALL_BEGINS = "<tool_call>"
 CALL_ENDS = "</tool_call>"
@@ -31,9 +32,6 @@ For each function call, return a json object with function name and arguments wi
 <tool_call>
 {{"name": <function-name>, "arguments": <args-json-object>}}
 </tool_call>"""
-
-# How models write a call, up to the arguments.
-_USUAL = re.compile(r'\s*\{\s*"name"\s*:\s*"(?:[^"\\]|\\.)*"\s*,\s*"arguments"\s*:\s*(?=\{)')
 
 
 def lowered(turns: Iterable[Turn], tools: Iterable[Tool], tool_choice: str = "auto") -> tuple[Turn, ...]:
@@ -100,12 +98,19 @@ class CallReader:
     """
 
     stem: str  # of the calls' ids
+    names: InitVar[tuple[str, ...]] = ()  # of the tools, by which a call without marks is known
+    most: InitVar[int] = 8  # calls without marks
     count: int = field(default=0, init=False)  # of calls found
     _held: str = field(default="", init=False)  # not shown yet
     _begun: int = field(
         default=0, init=False
-    )  # where in it the call begins, behind its mark; 0: it holds no call
+    )  # where in it the call begins, behind its mark; 0: there is none
     _tried: int = field(default=0, init=False)  # up to where in it an end of the call was looked for
+    _untagged: Untagged | None = field(default=None, init=False)
+
+    def __post_init__(self, names: tuple[str, ...], most: int) -> None:
+        """Looks for calls without marks only where it knows the tools."""
+        self._untagged = Untagged(names, most) if names else None
 
     def push(self, text: str, *, last: bool = False) -> tuple[str, list[ToolCall]]:
         """What can be shown now, and the calls that are complete now.
@@ -114,8 +119,11 @@ class CallReader:
             text: The next piece.
             last: The answer ends with it.
         """
-        self._held += text
         shown, calls = [], list[ToolCall]()
+        if self._untagged and not self._untagged.done:
+            found, text = self._untagged.push(text, last=last)
+            calls += map(self._made, found)
+        self._held += text
         while True:
             more, call = self._in_call() if self._begun else self._in_text()
             if more is None:
@@ -161,44 +169,13 @@ class CallReader:
     def _understood(self, text: str) -> tuple[ToolCall | None, bool]:
         """The call, if the text is one; else whether it cannot become one any more."""
         try:
-            found = json.loads(text, parse_constant=_refuse)
-        except json.JSONDecodeError as broken:
-            return None, not broken.msg.startswith("Unterminated string")
-        except (ValueError, RecursionError):
-            return None, True
-        read = _parts(found, text)
-        if read is None:
-            return None, True
+            return self._made(call_json.read(text)), True
+        except BrokenError as broken:
+            return None, not broken.in_string
+
+    def _made(self, read: tuple[str, str]) -> ToolCall:
         self.count += 1
-        return ToolCall(id=f"{self.stem}_{self.count}", name=read[0], arguments=read[1]), True
-
-
-def _parts(found: Any, text: str) -> tuple[str, str] | None:
-    """Name and arguments of what was read from the text."""
-    if not isinstance(found, dict) or not isinstance(found.get("name"), str) or not found["name"]:
-        return None
-    arguments = found.get("arguments", {})
-    if isinstance(arguments, str):  # some models write the object as a string
-        try:
-            arguments = json.loads(arguments, parse_constant=_refuse)
-        except (ValueError, RecursionError):
-            return None
-    if not isinstance(arguments, dict):
-        return None
-    return found["name"], _as_written(text, arguments) or json.dumps(arguments, ensure_ascii=False)
-
-
-def _as_written(text: str, arguments: dict[str, Any]) -> str:
-    """The arguments letter by letter, so that the next turn's prompt begins just as this answer did; empty if they stand unusually."""
-    usual = _USUAL.match(text)
-    if not usual:
-        return ""
-    found, end = json.JSONDecoder().raw_decode(text, usual.end())
-    return text[usual.end() : end] if found == arguments and text[end:].strip() == "}" else ""
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"JSON has no {constant}")
+        return ToolCall(id=f"{self.stem}_{self.count}", name=read[0], arguments=read[1])
 
 
 def _beginning(text: str) -> int:

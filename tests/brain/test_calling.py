@@ -56,9 +56,9 @@ def _called(call: ToolCall) -> dict[str, Any]:
     return {"type": "function", "function": {"name": call.name, "arguments": json.loads(call.arguments)}}
 
 
-def read(*pieces: str) -> tuple[str, list[ToolCall]]:
+def read(*pieces: str, names: tuple[str, ...] = ()) -> tuple[str, list[ToolCall]]:
     """What a reader makes of an answer that came in these pieces."""
-    reader = CallReader("call_x")
+    reader = CallReader("call_x", names)
     shown, calls = "", []
     for index, piece in enumerate(pieces, start=1):
         more, found = reader.push(piece, last=index == len(pieces))
@@ -194,13 +194,96 @@ def test_a_whole_call_counts_though_its_end_is_cut_off() -> None:
     assert (shown, len(calls)) == ("", 1)
 
 
-@given(some.lists(some.sampled_from(["<tool_call>", "</tool_call>", "<", "a", '"', '{"name": "x"}', "\n", " "]), max_size=12),
-       some.integers(1, 9))  # fmt: skip
-def test_the_cut_never_changes_what_is_read(words: list[str], size: int) -> None:
+BARE = '{\n  "name": "weather",\n  "arguments": {\n    "place": "}"\n  }\n}'
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 1000])
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        (BARE, ""),
+        (f"```json\n{BARE}\n```", ""),
+        (f"\n```\n{BARE}\n```\n", ""),
+        (f"```json\n{BARE}", ""),
+        (f"```json\n{BARE}\n``` I asked.", " I asked."),
+        (f"{BARE} So.", " So."),
+    ],
+)
+def test_a_call_without_marks_is_known_by_the_tools_name(text: str, rest: str, size: int) -> None:
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    shown, calls = read(*pieces, names=("clock", "weather"))
+    assert [(call.name, json.loads(call.arguments)) for call in calls] == [("weather", {"place": "}"})]
+    assert shown == rest
+
+
+@pytest.mark.parametrize("size", [1, 4, 1000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{BARE}\n{BARE}\n",
+        f"```json\n{BARE}\n{BARE}\n```",
+        f"```json\n{BARE}\n```\n\n```json\n{BARE}\n```\n",
+        f"{BARE}\n{WRITTEN}",
+    ],
+)
+def test_several_calls_without_marks_are_several(text: str, size: int) -> None:
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    shown, calls = read(*pieces, names=("weather",))
+    assert (shown, len(calls)) == ("", 2)
+
+
+def test_where_one_call_is_allowed_the_second_is_none() -> None:
+    shown, calls = CallReader("c", ("weather",), 1).push(f"{BARE}\n{BARE}", last=True)
+    assert (shown.strip(), len(calls)) == (BARE, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BARE.replace("weather", "wealth"),
+        BARE[:-1],
+        f"Call: {BARE}",
+        '{"name": "weather", "arguments": [1]}',
+        '{"name": "weather"] }',
+        "```python\nprint()\n```",
+        "```json\n",
+        "{",
+    ],
+)
+def test_json_that_calls_no_tool_is_text(text: str) -> None:
+    assert read(*text, names=("weather",)) == (text, [])
+    assert read(text, names=("weather",)) == (text, [])
+
+
+def test_an_answer_that_cannot_be_a_call_is_shown_at_once() -> None:
+    assert CallReader("c", ("weather",)).push("```python")[0] == "```python"
+    assert CallReader("c", ("weather",)).push('{"name": "x"')[0] == '{"name": "x"'
+
+
+_WORDS = [
+    "<tool_call>",
+    "</tool_call>",
+    "<",
+    "a",
+    '"',
+    '{"name": "x"}',
+    '{"name": "x", ',
+    "}",
+    "```",
+    "json",
+    "\n",
+    " ",
+]
+
+
+@given(
+    some.lists(some.sampled_from(_WORDS), max_size=12), some.integers(1, 9), some.sampled_from([(), ("x",)])
+)
+def test_the_cut_never_changes_what_is_read(words: list[str], size: int, names: tuple[str, ...]) -> None:
     text = "".join(words)
     pieces = [text[at : at + size] for at in range(0, len(text), size)] or [""]
-    assert read(*pieces) == read(text)
-    shown, calls = read(text)
+    assert read(*pieces, names=names) == read(text, names=names)
+    shown, calls = read(text, names=names)
     assert calls or shown == text
 
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.brain import Piece, ToolCall
-from agent.brain.calling import CallReader
+from agent.brain.calling import CALL_ENDS, CallReader
 from agent.brain.dialect import likelihoods
 from agent.brain.dialect.asking import Call
+
+_MOST_CALLS = 8  # that a model wrote without marks; those with marks are bounded by its grammar
 
 
 @dataclass
@@ -98,7 +100,9 @@ class _Choice:
         self._offsets = likelihoods.OfCompletion()
         self._echo = call.echoes[index // call.n] if call.echoes else ""
         calling = request.tools and request.tool_choice != "none"
-        self._reader = CallReader(f"call_{stem[:24]}{index}") if calling else None
+        names = tuple(tool.name for tool in request.tools)
+        most = 1 if CALL_ENDS in request.stop else _MOST_CALLS
+        self._reader = CallReader(f"call_{stem[:24]}{index}", names, most) if calling else None
         self._called = 0
 
     def whole(self, pieces: Sequence[Piece]) -> dict[str, Any]:
