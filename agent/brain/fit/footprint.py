@@ -1,7 +1,7 @@
 """The memory that a model takes, foretold from its shape.
 
-Owns: the formulas. Those for cells and compute buffers equal what llama.cpp says in its log, to the megabyte (flash attention on,
-one buffer of cells for all, as many logits as answers grow at once); the others were measured.
+Owns: the formulas. Those for weights, cells and compute buffers equal what llama.cpp says in its log, to two megabytes (flash
+attention on, one buffer of cells for all, as many logits as there are sequences); the others were measured.
 Does not know: which model is the right one, nor how much memory there is.
 """
 
@@ -12,7 +12,7 @@ from agent.brain.fit import MEGABYTE, Footprint
 from agent.models.shape import Shape
 
 BITS = {"f16": 16.0, "q8_0": 8.5}  # of a number that is kept; q8_0 shares one scale among 32
-PROGRAM = 75_000_000  # the interpreter, the server and the libraries, before a model is loaded
+PROGRAM = 65_000_000  # the interpreter, the server and the libraries, before a model is loaded
 _WORD = 370  # bytes of one token of the vocabulary: its text, its merges, its place in two tables
 _DRIVER = 350_000_000  # what a card's driver takes for itself
 _FLOAT = 4
