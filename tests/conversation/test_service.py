@@ -60,6 +60,8 @@ def test_an_answer_streams_piece_by_piece_and_ends_with_the_reply(running: Runni
     assert "".join(row.get("piece", "") for row in seen).startswith("You said: hello")
     assert seen[-1]["reply"]["text"].startswith("You said: hello")
     assert brain.priorities == ["interactive"]
+    [anna] = running.client("conversation").get("/people")["people"]
+    assert brain.requests[0]["user"] == anna["id"]
 
 
 def test_with_recall_away_it_answers_and_says_so(running: Running) -> None:
