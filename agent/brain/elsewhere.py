@@ -44,9 +44,10 @@ class Elsewhere:
     def info(self) -> dict[str, Any]:
         """What people are told at `/info`."""
         facts, own = self._remote.info(), self._loader.own
-        stands_in = f"{own.model.title} stands in" if own else "No model of this box stands in yet"
+        stands_in = f"{own.model.title} stands in if it does not." if own else self._loader.state
         if self.loaded():
-            state = f"{facts['model']} at {facts['server']} answers. {stands_in} if it does not."
+            lately = f"It failed lately: {facts['why']} " if facts["why"] else ""
+            state = f"{facts['model']} at {facts['server']} answers. {lately}{stands_in}"
         elif facts["well"]:
             state = f"I ask {facts['server']} which model it has. {self._loader.state}"
         else:

@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from flask import Flask, Response, request, stream_with_context
+from flask import Flask, Response, g, request, stream_with_context
 from flask.typing import ResponseReturnValue
 
-from agent.errors import ConflictError, NotFoundError, RequestError, UnavailableError
+from agent.errors import ConflictError, ForbiddenError, NotFoundError, RequestError, UnavailableError
 from agent.models import wanted
 from agent.models.catalogue import Catalogue, Model
 from agent.models.fetch import demand_room
@@ -159,6 +159,8 @@ def add_routes(app: Flask, models: Models) -> None:
 
     @app.delete("/v1/models/<path:name>")
     def remove(name: str) -> ResponseReturnValue:
+        if g.get("key_name"):
+            raise ForbiddenError("An API key asks questions; it takes nothing off the shelf.")
         models.remove(name)
         return {"id": name, "object": "model", "deleted": True}
 

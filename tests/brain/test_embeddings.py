@@ -161,6 +161,23 @@ def test_a_damaged_file_is_said(models: Path, tmp_path: Path) -> None:
         Embedder(shelf, model).embed(["a"])
 
 
+def test_the_brain_embeds_while_it_waits_for_its_chat_model(models: Path, tmp_path: Path) -> None:
+    from tests.live.running import Running
+
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / EMBEDDER).symlink_to(models / EMBEDDER)
+    with Running(tmp_path, {"models.folder": str(folder)}) as house:
+        house.start("brain", wait_for="brain")
+        assert not (house.answers("brain") or {})["ready"]
+        url = f"{house.settings.text('brain.url')}/v1"
+        with openai.OpenAI(base_url=url, api_key="none", max_retries=0) as client:
+            answer = client.embeddings.create(model=EMBEDDER, input=["an owl", "a mouse"])
+            assert [len(row.embedding) for row in answer.data] == [384, 384]
+            with pytest.raises(openai.BadRequestError, match="384 numbers"):
+                client.embeddings.create(model=EMBEDDER, input="an owl", dimensions=64)
+
+
 def test_its_memory_is_given_back_when_nobody_calls(models: Path) -> None:
     brief = Embedder(Shelf(models), catalogue.load().find(EMBEDDER), kept=0.5)
     first = brief.embed([OWLS])

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from flask import g
 
 from agent.brain import models
 from agent.models import wanted
@@ -30,6 +31,7 @@ from tests.live.running import Running, until
 from tests.live.served import Served
 
 DATA = os.urandom(1 << 20)
+GUEST = "an API key"
 MEMORY = {"large": 800, "small": 100}  # MB of memory by name
 
 
@@ -67,7 +69,12 @@ def shelf(tmp_path: Path) -> Shelf:
 def http(catalogue: Catalogue, shelf: Shelf) -> Iterator[httpx.Client]:
     """The brain's routes on a real socket; `embedder` must stay."""
     app = serve.service(
-        "brain", "http://127.0.0.1:8701", Secret(""), max_body=1_000_000, info=lambda: {"ready": True}
+        "brain",
+        "http://127.0.0.1:8701",
+        Secret(""),
+        max_body=1_000_000,
+        info=lambda: {"ready": True},
+        admits=_admits,
     )
     models.add_routes(
         app,
@@ -80,6 +87,12 @@ def http(catalogue: Catalogue, shelf: Shelf) -> Iterator[httpx.Client]:
     )
     with Served(app) as served, httpx.Client(base_url=served.url, trust_env=False, timeout=30) as client:
         yield client
+
+
+def _admits(shown: str) -> bool:
+    if shown == GUEST:
+        g.key_name = "a guest"
+    return True
 
 
 @contextmanager
@@ -208,6 +221,17 @@ def test_what_the_house_needs_stays(http: httpx.Client, catalogue: Catalogue, sh
     assert answer.status_code == 409
     assert "finds its documents by it" in answer.json()["error"]["message"]
     assert _state(http, "embedder") == "installed"
+
+
+def test_an_api_key_may_look_and_wish_but_takes_nothing_off_the_shelf(
+    http: httpx.Client, catalogue: Catalogue, shelf: Shelf
+) -> None:
+    fetch(catalogue.find("small"), shelf)
+    guest = {"Authorization": f"Bearer {GUEST}"}
+    assert http.get("/v1/models/small", headers=guest).json()["installed"]
+    assert http.post("/v1/models/large/fetch", headers=guest).status_code == 202
+    assert http.delete("/v1/models/small", headers=guest).status_code == 403
+    assert _state(http, "small") == "installed"
 
 
 def test_without_room_on_the_disk_it_says_so_at_once(
