@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from agent import settings
-from agent.brain import Asker, Request, loading
+from agent.brain import Asker, Request, beginning
 from agent.brain.deaths import Deaths
 from agent.brain.fit import Box, Wish
 from agent.brain.loading import Loaded, Loader
@@ -69,9 +69,8 @@ def _loading(
 ) -> Iterator[Loader]:
     deaths = Deaths(shelf.folder.parent / "serving.json", conditions="")
     wish = Wish(named=named, context=context)
-    loader = Loader(
-        Supply(Catalogue(models), shelf), wish, look=lambda: BOX, deaths=deaths, elsewhere=elsewhere
-    )
+    loader = Loader(Supply(Catalogue(models), shelf), wish, look=lambda: BOX, deaths=deaths)
+    loader.prefer(elsewhere)
     loader.start()
     try:
         yield loader
@@ -247,7 +246,7 @@ def test_a_model_elsewhere_goes_before_ours_as_long_as_it_answers(
 def test_the_house_settings_make_a_loader(models: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     values = {"NISSE_HOME": str(home), "NISSE_MODELS_FOLDER": str(models), "NISSE_BRAIN_MODEL": CHAT_MODEL}
-    loader = loading.for_house(settings.load(values))
+    loader = beginning.loader(settings.load(values))
     loader.start()
     try:
         until(lambda: loader.loaded, 20, "the model")
