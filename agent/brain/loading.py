@@ -17,18 +17,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent import logs, registry
-from agent.brain import Runtime, box
-from agent.brain.box.graphics import Device
+from agent.brain import Runtime
 from agent.brain.deaths import Deaths
-from agent.brain.fit import MEGABYTE, Box, Plan, Wish
+from agent.brain.fit import Box, Plan, Wish
 from agent.brain.fit.choosing import GIVEN_UP, choose
 from agent.brain.leasing import Leases
 from agent.brain.supply import Supply
 from agent.errors import ModelError, NisseError
-from agent.models import catalogue
 from agent.models.catalogue import Model
-from agent.models.shelf import Shelf
-from agent.settings import Settings
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +34,6 @@ _RELOAD_GRACE_S = 60.0  # for the answers that are being given when a reload is 
 _RELOAD_S = 900.0  # a large model from a slow card
 _PATIENCE_S = 30.0  # of those who come while models are changed
 _SOON_S = 5.0
-_MOST_QUEUE = 24  # requests that wait; each holds one of the server's 32 threads, of which some must stay free to refuse others
 
 
 @dataclass(frozen=True)
@@ -123,6 +118,15 @@ class Loader:
     def wanted(self) -> Model | None:
         """The model that should answer."""
         return self._target.model if self._target else None
+
+    @property
+    def plan(self) -> Plan | None:
+        """What this box should do, as far as that is known."""
+        return self._target
+
+    def consider(self, box: Box) -> Plan:
+        """What another box would do with the same models and wishes, had its owner named none."""
+        return choose(self._supply.stock({}), box, dataclasses.replace(self._wish, named=""))
 
     def lease(self, patience: float = _PATIENCE_S) -> AbstractContextManager[Loaded]:
         """The model that answers, for as long as the context lasts.
@@ -344,33 +348,3 @@ def _plain(record: Any) -> dict[str, Any]:
         key: value if isinstance(value, (str, int, float, bool, tuple, type(None))) else str(value)
         for key, value in plain.items()
     }
-
-
-def for_house(settings: Settings) -> Loader:
-    """The loader that the settings ask for, not started yet."""
-    saved = settings.number("brain.saved") * MEGABYTE
-    wish = Wish(
-        named=settings.text("brain.model"),
-        context=settings.number("brain.context"),
-        reserve=settings.number("brain.reserve"),
-        threads=settings.number("brain.threads"),
-        parallel=settings.number("brain.parallel"),
-        gpu_layers=settings.number("brain.gpu_layers"),
-        queue=min(settings.number("brain.queue"), _MOST_QUEUE),
-        saved=settings.folder("brain", "saved") if saved else None,
-        saved_bytes=saved,
-    )
-    every = catalogue.load()
-    conditions = f"{every.of_role('chat')} {wish}"
-    deaths = Deaths(settings.folder("brain") / "serving.json", conditions=conditions)
-    supply = Supply(every, Shelf(settings.models_folder))
-    return Loader(supply, wish, look=lambda: box.look(_devices), deaths=deaths)
-
-
-def _devices() -> tuple[Device, ...]:
-    """What the library can compute with; nothing without it, which is told when a model is to be loaded."""
-    try:
-        from agent.brain.llama.devices import devices  # noqa: PLC0415 - the library is loaded when it is needed
-    except ImportError:
-        return ()
-    return devices()

@@ -14,7 +14,7 @@ import prometheus_client
 from flask import Flask, g, request
 from flask.typing import ResponseReturnValue
 
-from agent.brain import Queue, answering, elsewhere, embeddings, loading, models
+from agent.brain import Queue, advice, answering, beginning, elsewhere, embeddings, models
 from agent.brain.dialect import fields
 from agent.brain.elsewhere import Elsewhere
 from agent.brain.embedder import Embedder
@@ -33,7 +33,7 @@ _working = prometheus_client.Gauge("nisse_brain_working", "Answers that have beg
 
 def main(settings: Settings) -> None:
     """Serves until SIGTERM."""
-    loader = loading.for_house(settings)
+    loader = beginning.loader(settings)
     there = elsewhere.for_house(settings, loader)
     loader.start()
     try:
@@ -64,6 +64,7 @@ def create_app(settings: Settings, loader: Loader, there: Elsewhere | None = Non
     _waiting.set_function(lambda: _queue(loader).waiting)
     _working.set_function(lambda: _queue(loader).working)
     answering.add_routes(app, loader)
+    advice.add_routes(app, loader)
     models.add_routes(app, _models(settings, loader, there))
     embeddings.add_routes(app, _embedder(settings, loader))
     _add_key_routes(app, keys)
