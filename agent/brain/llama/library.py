@@ -28,7 +28,8 @@ _LEVEL_ERROR = 4  # ggml's own numbers
 _LEVEL_CONTINUED = 5
 _MEGABYTE = 1024 * 1024
 _BUFFER = re.compile(r"(\S+)\s+(model|KV|RS|compute|output) buffer size\s*=\s*([\d.]+) MiB")
-_ROOM_IS_MADE = "failed to find a memory slot"  # the engine makes room and tries again; nothing is wrong
+# A step that the engine broke off, or for which it will make room, is an error to the library alone.
+_EXPECTED = re.compile(r"failed with error 1$|compute status: 1$|ret = [12]$|failed to find a memory slot")
 
 
 class Hearing:
@@ -76,7 +77,7 @@ def _hear(level: int, text: bytes, _nothing: ctypes.c_void_p) -> None:
         for device, kind, size in _BUFFER.findall(words):
             name = f"{device} {kind}"
             _hearing.buffers[name] = _hearing.buffers.get(name, 0) + int(float(size) * _MEGABYTE)
-        if _last_level != _LEVEL_ERROR or not words or _ROOM_IS_MADE in words:
+        if _last_level != _LEVEL_ERROR or not words or _EXPECTED.search(words):
             return
         _hearing.errors.append(words)
         del _hearing.errors[:-20]
