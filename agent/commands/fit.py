@@ -7,6 +7,7 @@ Does not know: how it is chosen; the brain says.
 from __future__ import annotations
 
 import argparse
+import contextlib
 from typing import Any
 
 from agent.settings import Settings
@@ -35,9 +36,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, given: argparse.Namespace) -> int:
     """Prints it. Returns 0 if a model suits this box, 3 if not."""
-    brain = client(settings, "brain")
-    answer = brain.get("/fit", timeout=30)
-    notice = brain.get("/info", timeout=30).get("notice")
+    with contextlib.closing(client(settings, "brain")) as brain:
+        answer = brain.get("/fit", timeout=30)
+        notice = brain.get("/info", timeout=30).get("notice")
     here: dict[str, Any] | None = answer["here"]
     if here is None:
         print("The brain has not looked at this box yet.")
