@@ -14,7 +14,7 @@ import prometheus_client
 from flask import Flask, g, request
 from flask.typing import ResponseReturnValue
 
-from agent.brain import Queue, advice, answering, beginning, elsewhere, embeddings, models
+from agent.brain import Queue, advice, answering, beginning, elsewhere, embeddings, heap, models
 from agent.brain.dialect import fields
 from agent.brain.elsewhere import Elsewhere
 from agent.brain.embedder import Embedder
@@ -35,6 +35,7 @@ def main(settings: Settings) -> None:
     """Serves until SIGTERM."""
     loader = beginning.loader(settings)
     there = elsewhere.for_house(settings, loader)
+    heap.keep_small(lambda: _queue(loader).working > 0)
     loader.start()
     try:
         serve.run(create_app(settings, loader, there), settings.text("brain.url"))

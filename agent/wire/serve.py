@@ -41,6 +41,7 @@ _log = logging.getLogger(__name__)
 
 THREADS = 32  # long polls and streams hold one each
 MEGABYTE = 1_000_000
+_FAR_BEYOND = 4
 
 _requests = prometheus_client.Counter(
     "nisse_requests_total", "Requests answered", ["method", "route", "status"]
@@ -115,7 +116,9 @@ def serve_at(app: Flask, host: str, port: int, *, max_body: int) -> None:
             port=port,
             threads=THREADS,
             ident="nisse",
-            max_request_body_size=max_body,
+            # The application refuses what is over `max_body`, once it was read: whoever is cut off while still sending sees a broken
+            # connection instead of the refusal. Only what is far beyond it is cut off.
+            max_request_body_size=_FAR_BEYOND * max_body,
             max_request_header_size=32_768,
             channel_timeout=120,
             channel_request_lookahead=1,  # lets a worker see that its client has hung up
