@@ -19,6 +19,8 @@ from agent.errors import RequestError
 
 _LONGEST_SCHEMA = 65_536  # characters of JSON
 _MOST_CALLS = 4  # of one answer; a small model would go on for ever
+# The library's converter lets a text hold line breaks and other control characters as they are, which is not JSON.
+_ANY_CHARACTER, _ANY_OF_JSON = r'[^"\\]', r'[^"\\\x7F\x00-\x1F]'
 _BEGIN = "<tool_call>"
 _END = "</tool_call>"
 
@@ -80,4 +82,4 @@ def _converted(schema: Mapping[str, Any], param: str) -> str:
         ) from refused
     if not grammar:
         raise RequestError(f"The schema has more than {_LONGEST_SCHEMA} characters.", param=param)
-    return grammar
+    return grammar.replace(_ANY_CHARACTER, _ANY_OF_JSON)
