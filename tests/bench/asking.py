@@ -110,7 +110,7 @@ class Asking:
         finally:
             timer.cancel()
             self._connection.close()
-        self.answered.ended = time.perf_counter()
+        self.answered.ended = self.answered.ended or time.perf_counter()
         if not self.answered.arrivals and not self._left:
             raise AskingError(f"no word came in {self.answered.ended - self.answered.sent:.0f} s")
         return self.answered
@@ -152,7 +152,7 @@ class Asking:
             if line.startswith(b"data: {"):
                 self._take(time.perf_counter(), json.loads(line[6:]))
             elif line.startswith(b"data: [DONE]"):
-                return
+                self.answered.ended = time.perf_counter()
 
     def _take(self, moment: float, event: Mapping[str, Any]) -> None:
         if "error" in event:
