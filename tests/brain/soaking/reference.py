@@ -20,9 +20,7 @@ from typing import Any
 from tests.brain.soaking.conduct import Outcome, ask
 from tests.brain.soaking.wishes import CHAT, COMPLETION, Wish
 
-# Of a natural logarithm. On the bare library, places where another order of cells made another token come had gaps up to 0.26.
-NEAR_TIE = 0.5
-SURE_BY = 1.0
+NOISE = 1.0  # of a natural logarithm: how much further off a token may be that comes all the same
 
 _RIVALS = 5
 
@@ -45,7 +43,7 @@ class Expected:
     @property
     def sure(self) -> bool:
         """Whether rounding cannot change it."""
-        return all(gap > SURE_BY for step in self.steps for _, gap in step.rivals)
+        return all(gap > NOISE for step in self.steps for _, gap in step.rivals)
 
     def gap(self, other: str) -> float | None:
         """How much less likely another answer is where it parts from this one; 0 if it is the same, None if it is just wrong."""
@@ -60,19 +58,22 @@ class Expected:
         for step in self.steps:
             if begin > parting:
                 break
-            # The rival that came covers the first byte that differs; it may begin before that, and like the token it displaced.
-            gaps += [gap for rival, gap in step.rivals if _came(rival, data[begin:], parting - begin)]
+            gaps += [
+                gap for rival, gap in step.rivals if _came(rival, step.data, data[begin:], parting - begin)
+            ]
             begin += len(step.data)
         return min(gaps, default=None)
 
     def accepts(self, other: str) -> bool:
         """Whether another answer is right."""
         gap = self.gap(other)
-        return gap is not None and gap <= (0 if self.sure else NEAR_TIE)
+        return gap is not None and gap <= (0 if self.sure else NOISE)
 
 
-def _came(rival: bytes, rest: bytes, parting: int) -> bool:
-    return len(rival) > parting and rest.startswith(rival)
+def _came(rival: bytes, displaced: bytes, rest: bytes, parting: int) -> bool:
+    """Whether a rival came in a token's place: it covers the first byte that differs, or the token that it begins like does."""
+    covers = len(rival) > parting or (len(displaced) > parting and displaced.startswith(rival))
+    return bool(rival) and covers and rest.startswith(rival)
 
 
 def expect(port: int, body: Mapping[str, Any]) -> Expected:
