@@ -60,9 +60,8 @@ def _chart(chart: Any, row: dict[str, Any]) -> None:
     bars = chart.barh(
         names, values, xerr=spreads, color=[COLOURS.get(name, "#888888") for name in names], ecolor="#444444"
     )
-    chart.bar_label(
-        bars, [f"{value:.3g}" for value in values], padding=3, fontsize=8, label_type="center", color="white"
-    )
+    chart.bar_label(bars, [f"{value:.4g}" for value in values], padding=4, fontsize=8)
+    chart.margins(x=0.15)
     chart.set_title(f"{row['title']}{', ' + row['unit'] if row['unit'] else ''}", fontsize=9)
     chart.tick_params(labelsize=8)
     chart.spines[["top", "right"]].set_visible(False)
