@@ -88,8 +88,7 @@ def read(body: Mapping[str, Any], *, chat: bool, names: Collection[str]) -> Call
     if chat:
         requests = (with_tools(replace(request, turns=messages.turns(body.get("messages"))), body),)
     else:
-        template = _template(body)
-        requests = tuple(replace(request, prompt=template.replace(_PLACE, prompt)) for prompt in prompts)
+        requests = tuple(replace(request, prompt=each) for each in _templated(_template(body), prompts))
     options = fields.mapping(body.get("stream_options"), "stream_options")
     return Call(
         chat=chat,
@@ -209,6 +208,12 @@ def _prompts(prompt: Any) -> tuple[str, ...]:
     return tuple(prompts)
 
 
+def _templated(template: str, prompts: tuple[str, ...]) -> tuple[str, ...]:
+    before, _, after = template.partition(_PLACE)
+    fields.limit(sum(len(before) + len(each) + len(after) for each in prompts), "prompt")
+    return tuple(f"{before}{each}{after}" for each in prompts)
+
+
 def _answers(body: Mapping[str, Any], prompts: int) -> int:
     n = fields.integer(body, "n", 1) or 1
     if n * prompts > _MOST_ANSWERS:
@@ -223,9 +228,9 @@ def _template(body: Mapping[str, Any]) -> str:
     if not fields.given(body, "prompt_template"):
         return _PLACE
     template = fields.text(body, "prompt_template", longest=20_000)
-    if _PLACE not in template:
+    if template.count(_PLACE) != 1:
         raise RequestError(
-            f"prompt_template must say with {_PLACE} where the prompt stands.", param="prompt_template"
+            f"prompt_template must say with one {_PLACE} where the prompt stands.", param="prompt_template"
         )
     return template
 

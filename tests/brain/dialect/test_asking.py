@@ -181,6 +181,8 @@ def test_what_is_wrong_in_a_chat_is_refused_and_named(wrong: dict[str, Any], par
         ({"n": 2, "best_of": 3}, "best_of"),
         ({"suffix": "x"}, "suffix"),
         ({"prompt_template": "no place"}, "prompt_template"),
+        ({"prompt_template": "%1 and %1"}, "prompt_template"),
+        ({"prompt_template": "x" * 19_000 + "%1", "prompt": "x" * 990_000}, "prompt"),
         ({"echo": True, "logprobs": 1}, "echo"),
         ({"logprobs": 21}, "logprobs"),
         ({"messages": []}, "messages"),
