@@ -7,6 +7,7 @@ Does not know: HTTP, nor what a key lets its holder do.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import secrets
 import threading
@@ -16,14 +17,18 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
-from agent.errors import ConflictError, NotFoundError, RequestError
+from agent import logs
+from agent.errors import ConflictError, NotFoundError, RequestError, StorageError
 from agent.store import Store
+
+_log = logging.getLogger(__name__)
 
 PREFIX = "nisse-"
 _RANDOM_BYTES = 32
 _MOST = 100
 _WRITE_EVERY_S = 60.0  # SD cards wear: when a key was last used is not written more often
-_NAME = re.compile(r"[\w .@-]{1,60}")
+# It is a part of an address when the key is revoked, where `.` and `..` would mean something else.
+_NAME = re.compile(r"[^\W_][\w .@-]{0,59}")
 
 _migrations = Migrations("brain")
 
@@ -78,7 +83,8 @@ class Keys:
         name = name.strip()
         if not _NAME.fullmatch(name):
             raise RequestError(
-                "A key's name has 1 to 60 letters, digits, spaces, or signs of . @ _ -", param="name"
+                "A key's name has 1 to 60 letters, digits, spaces, or signs of . @ _ -, and begins with a letter or digit.",
+                param="name",
             )
         key = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
         with self._store.transaction() as database:
@@ -143,12 +149,18 @@ class Keys:
     def _write_used(self) -> None:
         with self._lock:
             used, self._used, self._written = self._used, {}, time.monotonic()
-        if used:
+        if not used:
+            return
+        try:
             with self._store.transaction() as database:
                 database.conn.executemany(
                     "UPDATE keys SET used_at = ? WHERE hash = ?",
                     [(at, digest) for digest, at in used.items()],
                 )
+        except StorageError as failed:  # nobody is refused an answer because of a note
+            logs.event(_log, "keys.unwritten", level=logging.WARNING, error=failed)
+            with self._lock:
+                self._used = used | self._used
 
 
 def _hash(key: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from agent.brain.keys import Keys
-from agent.errors import ConflictError, NotFoundError, RequestError
+from agent.errors import ConflictError, NotFoundError, RequestError, StorageError
 
 
 @pytest.fixture
@@ -79,7 +80,26 @@ def test_when_it_was_last_used_is_written_once_a_minute_at_most(
     keys.close()
 
 
-@pytest.mark.parametrize("name", ["", "  ", "x" * 61, "two\nlines", "<b>"])
+def test_a_full_disk_keeps_no_key_from_being_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("agent.brain.keys.time.monotonic", lambda: now)
+    keys = Keys(tmp_path / "brain.db")
+    key = keys.new("laptop")
+
+    def full() -> NoReturn:
+        raise StorageError("The disk is full.")
+
+    now += 61
+    with monkeypatch.context() as disk:
+        disk.setattr(keys._store, "transaction", full)
+        assert keys.holder(key) == "laptop"
+        assert keys.everything()[0].used_at is None
+    used = keys.everything()[0].used_at
+    assert used is not None
+    keys.close()
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 61, "two\nlines", "<b>", ".", "..", "-x", "_x", "@x"])
 def test_a_name_that_will_not_do_is_refused(keys: Keys, name: str) -> None:
     with pytest.raises(RequestError):
         keys.new(name)
