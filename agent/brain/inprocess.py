@@ -143,10 +143,13 @@ class Engine:
         with self._loading:
             if self._closed:
                 raise ModelError("This engine is closed.", hint="Make another.")
+            held = self._leases.held  # a change that was under way is done now
             if not name:
-                raise _none_yet()
+                if held is None:
+                    raise _none_yet()
+                return held.path
             path = _find(name, self._folder)
-            if not (self._leases.held and self._leases.held.path == path):
+            if not (held and held.path == path):
                 self._change(path)
             return path
 

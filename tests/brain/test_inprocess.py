@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from agent.brain import Engine
+from agent.brain import Engine, Options, Piece
 from agent.brain.record import Record
 from agent.errors import ModelError, NotFoundError, RequestError
 from agent.models import catalogue
 from agent.models.shelf import Shelf
 from tests.conftest import CHAT_MODEL
+from tests.fakes.runtime import ScriptedRuntime
 from tests.live.running import until
 
 pytestmark = pytest.mark.models
@@ -163,6 +166,31 @@ def test_the_model_may_be_named_at_the_first_call_and_changed_at_another(file: P
         with pytest.raises(ModelError, match="does not load"):
             engine.chat.completions.create(messages=COUNT, model="broken")
         assert engine.chat.completions.create(messages=COUNT, model="copy", max_tokens=1).choices
+
+
+def test_who_names_no_model_waits_while_it_is_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(ScriptedRuntime):
+        def __init__(self, path: Path, _: Options) -> None:
+            super().__init__(lambda _: iter([Piece(text=path.stem, finish="stop")]))
+            if path.stem == "b":
+                begun.set()
+                go_on.wait(10)
+
+    monkeypatch.setattr("agent.brain.inprocess._opener", lambda _: Slow)
+    for name in ("a.gguf", "b.gguf"):
+        (tmp_path / name).touch()
+    with Engine("a", folder=tmp_path) as engine, ThreadPoolExecutor() as others:
+        change = others.submit(engine.chat.completions.create, messages=COUNT, model="b")
+        assert begun.wait(10)
+        unnamed = others.submit(engine.chat.completions.create, messages=COUNT)
+        time.sleep(0.1)
+        go_on.set()
+        assert change.result(10).choices[0].message.content == "b"
+        assert unnamed.result(10).choices[0].message.content == "b"
 
 
 def test_a_closed_engine_answers_no_more(file: Path) -> None:
