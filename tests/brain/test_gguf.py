@@ -218,7 +218,14 @@ def test_a_schema_that_is_no_schema_is_refused_at_once(runtime: Runtime) -> None
     with pytest.raises(RequestError):
         runtime.prepare(_chat("Hello", schema={"type": "no such type"}))
     with pytest.raises(RequestError):
-        runtime.prepare(_chat("Hello", schema={"enum": ["x" * 70_000]}))
+        runtime.prepare(_chat("Hello", schema={"enum": ["x" * 300_000]}))
+
+
+def test_a_schema_of_any_size_leaves_the_process_alive(runtime: Runtime) -> None:
+    for schema in ({"type": "string", "maxLength": 100_000}, {"type": "string", "minLength": 300}):
+        assert _answer(runtime, _chat("Sing.", schema=schema, max_tokens=3)).finish
+    with pytest.raises(RequestError):
+        _answer(runtime, _chat("Sing.", schema={"$defs": {"T": {"$ref": "#/$defs/T"}}, "$ref": "#/$defs/T"}))
 
 
 def test_the_likelihoods_are_told_if_they_are_asked_for(runtime: Runtime) -> None:

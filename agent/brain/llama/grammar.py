@@ -14,10 +14,12 @@ from typing import Any
 
 from llama_cpp.llama_grammar import json_schema_to_gbnf
 
-from agent.brain import Request
+from agent.brain import Request, Tool
+from agent.brain.llama.schema import Rewriting
 from agent.errors import RequestError
 
-_LONGEST_SCHEMA = 65_536  # characters of JSON
+_LONGEST_GRAMMAR = 262_144  # characters
+_LONGEST_REASON = 120
 _MOST_CALLS = 4  # of one answer; a small model would go on for ever
 # The library's converter lets a text hold line breaks and other control characters as they are, which is not JSON.
 _ANY_CHARACTER, _ANY_OF_JSON = r'[^"\\]', r'[^"\\\x7F\x00-\x1F]'
@@ -42,7 +44,9 @@ def rules(request: Request) -> Rules | None:
     if request.tools and request.tool_choice != "none":
         return _calls(request)
     if request.schema is not None:
-        return Rules(_converted(request.schema or {"type": "object"}, "response_format"))
+        rewriting = Rewriting("response_format")
+        schema = rewriting.take(request.schema or {"type": "object"}, "own-")
+        return Rules(_converted(schema, rewriting, "response_format"))
     return None
 
 
@@ -51,35 +55,36 @@ def _calls(request: Request) -> Rules:
     tools = [tool for tool in request.tools if request.tool_choice in ("auto", "required", tool.name)]
     if not tools:
         raise RequestError(f"There is no tool {request.tool_choice!r}.", param="tool_choice")
-    schema = {
-        "oneOf": [
-            {
-                "type": "object",
-                "properties": {
-                    "name": {"const": tool.name},
-                    "arguments": dict(tool.parameters) or {"type": "object"},
-                },
-                "required": ["name", "arguments"],
-                "additionalProperties": False,
-            }
-            for tool in tools
-        ]
-    }
-    call = re.sub(r"^root ::=", "call ::=", _converted(schema, "tools"), flags=re.MULTILINE)
+    rewriting = Rewriting("tools")
+    schema = {"oneOf": [_call(tool, rewriting, f"tool{number}-") for number, tool in enumerate(tools)]}
+    call = re.sub(r"^root ::=", "call ::=", _converted(schema, rewriting, "tools"), flags=re.MULTILINE)
     more = _MOST_CALLS - 1 if free else 0
     one = rf'"{_BEGIN}\n" call "\n{_END}"'
     root = f'root ::= one ("\\n" one){{0,{more}}}\none ::= {one}' if more else f"root ::= one\none ::= {one}"
     return Rules(f"{root}\n{call}", trigger=f"({re.escape(_BEGIN)})" if free else "")
 
 
-def _converted(schema: Mapping[str, Any], param: str) -> str:
+def _call(tool: Tool, rewriting: Rewriting, prefix: str) -> dict[str, Any]:
+    arguments = rewriting.take(tool.parameters or {"type": "object"}, prefix)
+    return {
+        "type": "object",
+        "properties": {"name": {"const": tool.name}, "arguments": arguments},
+        "required": ["name", "arguments"],
+        "additionalProperties": False,
+    }
+
+
+def _converted(schema: Mapping[str, Any], rewriting: Rewriting, param: str) -> str:
+    # A reference at the root would keep the converter from looking at what is defined beside it.
+    whole = {"anyOf": [schema]} if "$ref" in schema else dict(schema)
     try:
-        text = json.dumps(schema)
-        grammar = str(json_schema_to_gbnf(text)) if len(text) <= _LONGEST_SCHEMA else ""
+        grammar = str(json_schema_to_gbnf(json.dumps({**whole, "$defs": rewriting.definitions})))
     except Exception as refused:  # the converter asserts, and falls over what it does not know
         raise RequestError(
-            f"This schema cannot be turned into a grammar: {refused}.", hint="Make it simpler.", param=param
+            f"This schema cannot be turned into a grammar: {str(refused)[:_LONGEST_REASON]}.",
+            hint="Make it simpler.",
+            param=param,
         ) from refused
-    if not grammar:
-        raise RequestError(f"The schema has more than {_LONGEST_SCHEMA} characters.", param=param)
+    if len(grammar) > _LONGEST_GRAMMAR:
+        raise RequestError("This schema is too large.", hint="Make it simpler.", param=param)
     return grammar.replace(_ANY_CHARACTER, _ANY_OF_JSON)
