@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.message import SOURCES_HEADING, Message, Passage
 
@@ -33,6 +33,7 @@ _WORD = re.compile(r"\w{3,}")
 _CITATION = re.compile(r" ?\[(\d{1,2})\]")
 _FEWEST_SHARED_WORDS = 2
 _EXCERPT_CHARACTERS = 140
+_CUT = "\n[…]\n"  # where something was left out; the model sees it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,16 +171,35 @@ def _asks(name: str, today: str) -> str:
 
 def _last_that_fit(history: Sequence[Exchange]) -> list[Exchange]:
     """The latest turns. When they grow too many, half of them go at once: if one went at each turn, every prompt would begin
-    otherwise than the one before, and the brain would have to read all of it again."""
+    otherwise than the one before, and the brain would have to read all of it again. The newest stays in any case, shortened if need
+    be: most of what people write next is about it."""
     kept: list[Exchange] = []
     size = 0
     for exchange in history:
         kept.append(exchange)
         size += _length(exchange)
         if size > HISTORY_CHARACTERS:
-            while kept and size > HISTORY_CHARACTERS // 2:
+            while len(kept) > 1 and size > HISTORY_CHARACTERS // 2:
                 size -= _length(kept.pop(0))
+        if size > HISTORY_CHARACTERS:
+            kept = [_shortened(exchange)]
+            size = _length(kept[0])
     return kept
+
+
+def _shortened(exchange: Exchange) -> Exchange:
+    """One that fills the budget for the thread alone: each half of it may have half of the budget, and what the other leaves."""
+    half = HISTORY_CHARACTERS // 2
+    question = _without_middle(exchange.question, max(half, HISTORY_CHARACTERS - len(exchange.answer)))
+    answer = _without_middle(exchange.answer, max(half, HISTORY_CHARACTERS - len(exchange.question)))
+    return replace(exchange, question=question, answer=answer)
+
+
+def _without_middle(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    end = (most - len(_CUT)) // 2
+    return text[: most - len(_CUT) - end] + _CUT + text[-end:]
 
 
 def _length(exchange: Exchange) -> int:

@@ -91,6 +91,35 @@ def test_each_prompt_of_a_thread_begins_as_the_one_before_ended_except_when_half
     assert begins_anew <= 5
 
 
+@pytest.mark.parametrize("lengths", [[1150, 1300], [2300, 2300], [1150, 1300, 100, 2390]])
+def test_the_newest_exchange_stays_whole_when_the_others_go(lengths: list[int]) -> None:
+    history = [
+        Exchange(question="Why?", answer=f"{number}" * length) for number, length in enumerate(lengths)
+    ]
+    messages = turn.prompt("Shorter, please.", name="Anna", today="Monday", passages=[], history=history)
+    assert messages[-2] == {"role": "assistant", "content": history[-1].answer}
+
+
+@pytest.mark.parametrize(("asked", "said"), [(100, 5_000), (5_000, 100), (5_000, 5_000)])
+def test_an_exchange_that_is_too_long_is_shortened_where_the_model_sees_it(asked: int, said: int) -> None:
+    history = [
+        Exchange(question="Before?", answer="Yes."),
+        Exchange(question="Q" + "q" * asked + "?", answer="A" + "a" * said + "."),
+    ]
+    prompts = [
+        turn.prompt("Shorter, please.", name="Anna", today="Monday", passages=[], history=history)
+        for _ in range(2)
+    ]
+    question, answer = (row["content"] for row in prompts[0][1:3])
+    assert prompts[0] == prompts[1]
+    assert len(prompts[0]) == 4
+    assert turn.HISTORY_CHARACTERS - 10 < len(question) + len(answer) < turn.HISTORY_CHARACTERS + 50
+    assert ("[…]" in question, "[…]" in answer) == (asked > 1_200, said > 1_200)
+    assert question.endswith("q?")
+    assert answer.startswith("Aa")
+    assert answer.endswith("a.")
+
+
 def test_an_answer_rests_on_the_passages_whose_words_it_uses() -> None:
     assert turn.sources("The hedge is cut in August.", [BOILER, HEDGE]) == (HEDGE,)
     assert turn.sources("I do not know.", [BOILER, HEDGE]) == ()
