@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from agent import logs
-from agent.errors import NisseError, UnavailableError, UnreachableError
+from agent.errors import NisseError, RequestError, TooManyError, UnavailableError, UnreachableError, from_json
 from agent.message import Attachment, Passage
 from agent.wire.call import Client
 
@@ -134,9 +134,21 @@ class Thinking:
 
 
 def _text(chunk: dict[str, Any]) -> str:
-    if "error" in chunk:
-        raise UnavailableError(str(chunk["error"].get("message", "The brain failed.")), retry_after=5)
+    if chunk.get("error"):
+        raise _failure(chunk["error"])
     return "".join(str(choice.get("delta", {}).get("content") or "") for choice in chunk.get("choices", ()))
+
+
+def _failure(error: Any) -> NisseError:
+    """The error that a stream broke off with. What the brain will never take must not be tried again for ever."""
+    if not isinstance(error, dict):
+        error = {"message": str(error)}
+    said = str(error.get("message") or "The brain failed.")
+    meant = from_json(UnavailableError.status, {"error": error})
+    refused = isinstance(meant, RequestError) or error.get("type") == "invalid_request_error"
+    if refused and not isinstance(meant, TooManyError):
+        return RequestError(said, hint=str(error.get("hint") or ""))
+    return UnavailableError(said, retry_after=5)
 
 
 def _state(client: Client) -> str:
