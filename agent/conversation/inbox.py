@@ -19,6 +19,7 @@ from agent.message import Attachment, Message, Person
 from agent.store import Store
 
 _INTERACTIVE_CHANNELS = ("console", "portal")  # somebody sits there and waits
+_UNREADABLE_S = 60.0
 _REFUSED_KEPT = 1_000  # strangers must not fill the disk
 
 
@@ -90,7 +91,11 @@ class Inbox:
             if row is None:
                 return None
             db.conn.execute("UPDATE inbox SET state = 'claimed' WHERE id = ?", [row["id"]])
-        return self.find(row["id"])
+        try:
+            return self.find(row["id"])
+        except Exception:
+            self.release(row["id"], "it could not be read", _UNREADABLE_S, broke=True)
+            raise
 
     def release(self, message_id: str, reason: str, after: float, *, broke: bool = False) -> None:
         """Gives a claimed message back, to be tried again.

@@ -33,6 +33,7 @@ _Result = TypeVar("_Result")
 _IDLE_S = 1.0
 _PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 60.0
+_LONGEST_DOUBLED = 10  # times; beyond it only the number grows
 _ATTEMPTS = 3  # at a message that breaks something; waiting for the brain does not count
 _BROKEN = (
     "I could not answer this: something went wrong inside, three times. The owner of the box finds the reason in its log "
@@ -91,13 +92,31 @@ class Worker:
 
     def _work(self, *, interactive_only: bool) -> None:
         while True:
-            brain = self._brain_is_here(look=interactive_only)
-            claim = partial(self._inbox.claim, interactive_only=interactive_only, brain=brain)
-            received = self._stored(claim)
-            if received:
-                self._see_through(received)
+            received = None
+            try:
+                brain = self._brain_is_here(look=interactive_only)
+                claim = partial(self._inbox.claim, interactive_only=interactive_only, brain=brain)
+                received = self._stored(claim)
+                if received:
+                    self._see_through(received)
+                else:
+                    self._pause(_IDLE_S)
+            except Exception as broken:  # noqa: BLE001 - a thread that ended would be missed until the next start
+                _log.error("worker.broke", exc_info=broken)
+                self._pause(_PAUSE_S)
+                if received:
+                    self._rescue(received)
+
+    def _rescue(self, received: Received) -> None:
+        """Gives back what was in hand when something broke; a message that stayed claimed would wait until the next start."""
+        while True:
+            try:
+                self._give_back(received, "something went wrong inside", _LONGEST_PAUSE_S, broke=True)
+            except Exception as broken:  # noqa: BLE001 - the same
+                _log.error("worker.broke id=%s", received.message.id, exc_info=broken)
+                self._pause(_PAUSE_S)
             else:
-                self._pause(_IDLE_S)
+                return
 
     def _brain_is_here(self, *, look: bool) -> bool:
         """Whether it is worth asking the brain. One of the threads looks, so that the wait ends as soon as the brain is back."""
@@ -149,7 +168,9 @@ class Worker:
         if not received.thinks:
             return _PAUSE_S
         self._brain_asleep = False
-        pause = min(_LONGEST_PAUSE_S, max(why.retry_after or 0.0, 2.0**self._brain_failures))
+        pause = min(
+            _LONGEST_PAUSE_S, max(why.retry_after or 0.0, 2.0 ** min(self._brain_failures, _LONGEST_DOUBLED))
+        )
         self._brain_failures += 1
         self._brain_away_until = time.monotonic() + pause
         return 0.0  # nothing that needs the brain is taken before that
@@ -245,6 +266,8 @@ class Worker:
                 self._forget()
             except NisseError as later:
                 logs.event(_log, "memory.waits", level=logging.WARNING, why=later.message)
+            except Exception as broken:  # noqa: BLE001 - as for the workers
+                _log.error("memory.broke", exc_info=broken)
             self._pause(_PAUSE_S)
 
     def _remember(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import pytest
 
@@ -69,6 +70,18 @@ def test_a_claimed_message_is_claimed_again_after_a_crash(box: Box) -> None:
     assert box.inbox.claim(interactive_only=False) is None
     box.lose_power()
     assert box.inbox.claim(interactive_only=False)
+
+
+def test_a_message_that_cannot_be_read_back_does_not_stay_claimed(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.inbox.receive(mail())
+    with monkeypatch.context() as broken:
+        broken.setattr(Inbox, "find", create_autospec(Inbox.find, side_effect=ValueError("torn")))
+        with pytest.raises(ValueError, match="torn"):
+            box.inbox.claim(interactive_only=False)
+    assert box.inbox.counts() == {"received": 1}
+    assert box.inbox.claim(interactive_only=False) is None  # others go first for a while
 
 
 def test_a_reply_keeps_its_text_and_outgoing_id_through_a_crash(box: Box) -> None:
