@@ -1,6 +1,6 @@
 """OpenAI's two completion routes: from the body to the answers in the queue, and from their pieces to the client.
 
-Owns: asking the runtime, several answers at once, the stream, and noticing that a client has hung up.
+Owns: how many calls are open, asking the runtime, the stream, and noticing that a client has hung up.
 Does not know: the form of OpenAI's JSON (`dialect`), which model answers (`loading`), nor how.
 """
 
@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 import math
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -26,11 +27,15 @@ from agent.brain.dialect import fields
 from agent.brain.dialect.asking import read
 from agent.brain.dialect.writing import Writer
 from agent.brain.loading import Loaded, Loader
-from agent.errors import NisseError, RequestError
+from agent.errors import ForbiddenError, NisseError, RequestError, UnavailableError
 from agent.wire import serve
 
 _log = logging.getLogger(__name__)
 
+# Each open call holds one of the server's threads, whatever it waits for. Embeddings and streams of progress hold up to nine
+# more; the rest stay free to refuse others, and to tell how the brain is.
+_MOST_OPEN = serve.THREADS - 12
+_SOON_S = 5.0
 _HEARTBEAT_S = 5.0  # between comments on a stream that has nothing to say
 _ALIVE = ": still here\n\n"
 _DONE = "data: [DONE]\n\n"
@@ -47,22 +52,23 @@ def add_routes(app: Flask, loader: Loader) -> None:
         loader: Has the model that answers.
     """
 
+    places = threading.BoundedSemaphore(_MOST_OPEN)
+
     @app.post("/v1/chat/completions")
     def chat() -> ResponseReturnValue:
-        return _answered(loader, chat=True)
+        return _answered(loader, places, chat=True)
 
     @app.post("/v1/completions")
     def complete() -> ResponseReturnValue:
-        return _answered(loader, chat=False)
+        return _answered(loader, places, chat=False)
 
 
-def _answered(loader: Loader, *, chat: bool) -> ResponseReturnValue:
-    body = serve.json_body()
-    if fields.flag(body, "reload"):
-        with loader.lease() as loaded:  # what is wrong is refused before everybody waits for the model
-            read(body, chat=chat, names=_names(loaded))
-        loader.reload()
+def _answered(loader: Loader, places: threading.BoundedSemaphore, *, chat: bool) -> ResponseReturnValue:
     with contextlib.ExitStack() as held:
+        _take_place(loader, places, held)
+        body = serve.json_body()
+        if fields.flag(body, "reload"):
+            _reload(loader, body, chat=chat)
         loaded = held.enter_context(loader.lease())
         call = read(body, chat=chat, names=_names(loaded))
         asker = Asker(priority=_priority(), person=call.person or g.get("key_name", ""))
@@ -76,6 +82,26 @@ def _answered(loader: Loader, *, chat: bool) -> ResponseReturnValue:
         answer = _streamed(writer, answers, held) if call.stream else _whole(writer, answers)
         answer.headers["X-Nisse-Answer-In"] = str(math.ceil(min(each.seconds for each in answers)))
         return answer
+
+
+def _take_place(loader: Loader, places: threading.BoundedSemaphore, held: contextlib.ExitStack) -> None:
+    if places.acquire(blocking=False):
+        held.callback(places.release)
+        return
+    seconds = _SOON_S
+    with contextlib.suppress(NisseError), loader.lease(patience=0) as loaded:
+        seconds = max(1.0, loaded.runtime.queue().seconds)
+    raise UnavailableError(
+        "Too many questions are open already.", hint="Ask again soon.", retry_after=seconds
+    )
+
+
+def _reload(loader: Loader, body: dict[str, Any], *, chat: bool) -> None:
+    if g.get("key_name"):
+        raise ForbiddenError("An API key asks questions; it has nobody wait for a model.", param="reload")
+    with loader.lease() as loaded:  # what is wrong is refused before everybody waits for the model
+        read(body, chat=chat, names=_names(loaded))
+    loader.reload()
 
 
 def _whole(writer: Writer, answers: Sequence[Answer]) -> Response:

@@ -16,7 +16,7 @@ from agent.models import catalogue
 from agent.models.shelf import Shelf
 from agent.settings import Settings
 
-_MOST_QUEUE = 24  # requests that wait; each holds one of the server's 32 threads, of which some must stay free to refuse others
+_MOST_QUEUE = 24  # answers that wait; `answering` bounds the calls, each of which may ask for several
 
 
 def loader(settings: Settings) -> Loader:

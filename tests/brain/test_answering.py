@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import httpx
 import pytest
+from flask import g
 
-from agent.brain import Piece, Request, answering
+from agent.brain import Piece, Request, answering, embedder, models
 from agent.errors import ModelError
 from agent.models import catalogue
 from agent.settings import Secret
@@ -33,6 +36,7 @@ class Brain:
         self.loader = loader
         self.runtime = runtime
         self.http = http
+        self.key_name = ""  # of the API key that callers show
 
     def chat(self, **more: Any) -> httpx.Response:
         return self.http.post(CHAT, json={**HELLO, **more})
@@ -69,7 +73,9 @@ def start() -> Start:
         app = serve.service("brain", "http://127.0.0.1:1", Secret(""), max_body=100_000, info=dict)
         answering.add_routes(app, loader)  # type: ignore[arg-type]
         with Served(app) as served, httpx.Client(base_url=served.url, trust_env=False) as http:
-            yield Brain(loader, runtime, http)
+            brain = Brain(loader, runtime, http)
+            app.before_request(lambda: setattr(g, "key_name", brain.key_name))
+            yield brain
         until(lambda: loader.leases == 0, 5, "the model's release")
 
     return started
@@ -140,6 +146,56 @@ def test_a_full_queue_is_refused_before_a_stream_begins(start: Start) -> None:
         assert refused.headers["Retry-After"] == "7"
         assert refused.json()["error"]["message"] == "Too many wait already."
         assert brain.runtime.answers[0].closed.is_set()
+
+
+def test_however_many_ask_somebody_is_left_to_refuse_the_next(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "_MOST_OPEN", 2)
+    streaming = {**HELLO, "stream": True}
+    with start(for_ever(Piece(text="on and "))) as brain:
+        with ExitStack() as open_calls:
+            for _ in range(2):
+                answer = open_calls.enter_context(brain.http.stream("POST", CHAT, json=streaming))
+                assert answer.status_code == 200
+            refused = brain.chat(stream=True)
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "6")
+            assert brain.http.get("/health").status_code == 200
+        until(lambda: brain.loader.leases == 0, 5, "free places")
+        with brain.http.stream("POST", CHAT, json=streaming) as answer:
+            assert answer.status_code == 200
+
+
+def test_who_waits_for_a_reload_counts_as_well(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering, "_MOST_OPEN", 1)
+    reloading, go_on = threading.Event(), threading.Event()
+    with start(says(END)) as brain, ThreadPoolExecutor() as others:
+
+        def reload() -> None:
+            reloading.set()
+            go_on.wait(10)
+
+        monkeypatch.setattr(brain.loader, "reload", reload)
+        waiting = others.submit(brain.chat, reload=True)
+        assert reloading.wait(10)
+        assert brain.chat(reload=True).status_code == 503
+        go_on.set()
+        assert waiting.result(10).status_code == 200
+        assert brain.chat().status_code == 200
+
+
+def test_all_that_may_be_open_at_once_leaves_threads_free() -> None:
+    for_embeddings = 1 + embedder._WAITING
+    assert answering._MOST_OPEN + for_embeddings + models._STREAMS <= serve.THREADS - 3
+
+
+def test_an_api_key_has_nobody_wait_for_a_reload(start: Start) -> None:
+    with start(says(END)) as brain:
+        brain.key_name = "laptop"
+        refused = brain.chat(reload=True)
+        assert (refused.status_code, refused.json()["error"]["param"]) == (403, "reload")
+        assert brain.chat().status_code == 200
+        assert brain.loader.reloads == 0
 
 
 def test_while_there_is_no_model_its_absence_is_said(start: Start) -> None:

@@ -89,7 +89,7 @@ class ScriptedLoader:
     error: NisseError = field(default_factory=lambda: ModelError("It is being loaded.", retry_after=3))
 
     @contextlib.contextmanager
-    def lease(self) -> Iterator[_Loaded]:
+    def lease(self, patience: float = 30) -> Iterator[_Loaded]:  # noqa: ARG002 - the loader's own
         if self.runtime is None:
             raise self.error
         self.leases += 1
