@@ -63,6 +63,12 @@ def fail(model: Model, shelf: Shelf, why: str) -> None:
         (shelf.path(model).parent / _FAILED).write_text(why, encoding="utf-8")
 
 
+def forgive(model: Model, shelf: Shelf) -> None:
+    """Takes back the word on a failure: nobody wants the model any more, so that it is not tried again."""
+    with contextlib.suppress(OSError):
+        (shelf.path(model).parent / _FAILED).unlink(missing_ok=True)
+
+
 def wished(models: Iterable[Model], shelf: Shelf) -> dict[str, int]:
     """Those of the models that are asked for, each with a number that changes when it is asked for anew."""
     found = {}

@@ -23,6 +23,7 @@ _log = logging.getLogger(__name__)
 
 _SHORTEST_PAUSE_S = 10.0
 _LONGEST_PAUSE_S = 1800.0
+_LONGEST_DOUBLED = 10  # times; beyond it only the number grows
 
 Fetch = Callable[[Model, Shelf, Progress], None]
 
@@ -79,15 +80,16 @@ class Fetcher:
             for model in models:
                 job = self._jobs.setdefault(model.name, _Job(model))
                 if now:
-                    job.not_before = 0.0
+                    job.not_before, job.failures = 0.0, 0
             self._news.notify_all()
 
     def give_up(self, model: Model) -> None:
-        """Nobody wants this model any more; what came of it is kept."""
+        """Nobody wants this model any more; what came of it is kept, but not the word on why it failed."""
         with self._news:
             job = self._jobs.pop(model.name, None)
             if job:
                 job.given_up = True
+            wanted.forgive(model, self._shelf)  # nobody tries again
 
     def wanted(self, model: Model) -> bool:
         """Whether somebody wants this model."""
@@ -99,8 +101,15 @@ class Fetcher:
         return {"fetched": job.fetched, "fetching": job.fetching, "error": job.error}
 
     def _run(self) -> None:
-        while (job := self._next()) is not None:
-            self._work(job)
+        while not self._stopping:
+            try:
+                job = self._next()
+                if job:
+                    self._work(job)
+            except Exception:  # noqa: BLE001 - a thread that ended would be missed until the next start
+                _log.exception("fetching.broke")
+                with self._news:
+                    self._news.wait_for(lambda: self._stopping, timeout=self._pause)
 
     def _next(self) -> _Job | None:
         """Waits for the next model to fetch; none when it is time to stop."""
@@ -136,11 +145,13 @@ class Fetcher:
             raise _StoppedError
 
     def _postpone(self, job: _Job, why: str) -> None:
-        pause = min(_LONGEST_PAUSE_S, self._pause * 2**job.failures)
+        pause = min(_LONGEST_PAUSE_S, self._pause * 2 ** min(job.failures, _LONGEST_DOUBLED))
         job.failures += 1
         job.error = why
         job.not_before = time.monotonic() + pause
-        wanted.fail(job.model, self._shelf, why)
+        with self._news:
+            if not job.given_up:
+                wanted.fail(job.model, self._shelf, why)
         logs.event(_log, "model.postponed", model=job.model.name, seconds=round(pause), why=why)
 
 

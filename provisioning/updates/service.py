@@ -1,4 +1,4 @@
-"""Updates over HTTP: which models there are, how far each is, and fetching one on demand.
+"""Updates over HTTP: which models there are, and how far each is. Whoever wants one lays a wish onto the shelf (`agent/models/wanted.py`).
 
 Owns: the routes. Does not know: how a model is fetched (`agent/models/fetch.py`) or which are wanted (`wishes`).
 """
@@ -78,12 +78,6 @@ def create_app(settings: Settings, models: Catalogue, shelf: Shelf, fetcher: Fet
     @app.get("/models")
     def all_models() -> ResponseReturnValue:
         return {"models": [described(model) for model in models.models]}
-
-    @app.post("/models/<name>/fetch")
-    def fetch_model(name: str) -> ResponseReturnValue:
-        model = models.find(name)
-        fetcher.want([model], now=True)
-        return described(model), 202
 
     return app
 

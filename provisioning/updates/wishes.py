@@ -87,9 +87,10 @@ class Wishes:
             return False  # it may be starting
         if not wanted:
             return False
-        before, self._asked = self._asked, str(wanted.get("name"))
+        self._asked = str(wanted.get("name"))
         self._want(self._asked)
-        self._let_go({before})
+        # Now all is known that the house wants; the others may have been wanted before our start.
+        self._let_go({model.name for model in self._catalogue.models})
         return True
 
     def _let_go(self, names: Container[str]) -> None:

@@ -9,14 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 
-from agent.errors import NotFoundError
-from agent.models.catalogue import File, Model, Source
+from agent.errors import UnreachableError
+from agent.models import wanted
+from agent.models.catalogue import Catalogue, File, Model, Source
 from agent.models.fetch import Progress, fetch
 from agent.models.shelf import Shelf
+from agent.wire.call import Client
 from provisioning.updates.fetching import Fetcher
+from provisioning.updates.wishes import Wishes
 from tests.conftest import CHAT_MODEL, EMBEDDER
 from tests.fakes.file_server import FileServer
 from tests.live.running import Running, until
@@ -121,6 +125,89 @@ def test_it_stops_in_the_middle_and_keeps_what_came(server: FileServer, tmp_path
     assert not shelf.installed(model)
 
 
+def test_a_network_that_is_away_for_weeks_does_not_end_the_work(server: FileServer, tmp_path: Path) -> None:
+    shelf, model = Shelf(tmp_path), _model("first", server)
+    server.status = 503
+    with _fetching(shelf) as fetcher:
+        fetcher.want([model])
+        until(lambda: fetcher._jobs["first"].failures == 1, 10, "a failure")
+        with fetcher._news:
+            fetcher._jobs["first"].failures = 5_000
+        until(lambda: fetcher._jobs["first"].failures > 5_000, 10, "one more")
+        server.status = 0
+        fetcher.want([model], now=True)
+        assert fetcher._jobs["first"].failures == 0
+        until(lambda: shelf.installed(model), 10, "the model")
+
+
+def test_the_work_goes_on_when_the_shelf_itself_breaks(
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf, model = Shelf(tmp_path), _model("first", server)
+    broken = threading.Event()
+
+    def breaks(_shelf: Shelf, _model: Model) -> bool:
+        broken.set()
+        raise ZeroDivisionError
+
+    with _fetching(shelf) as fetcher, monkeypatch.context() as unwell:
+        unwell.setattr(Shelf, "installed", breaks)
+        fetcher.want([model])
+        assert broken.wait(5)
+        unwell.undo()
+        until(lambda: shelf.installed(model), 10, "the model")
+
+
+def test_when_nobody_wants_a_model_any_more_nothing_says_that_it_is_tried_again(
+    server: FileServer, tmp_path: Path
+) -> None:
+    shelf, model = Shelf(tmp_path), _model("first", server)
+    server.status = 503
+    with _fetching(shelf) as fetcher:
+        fetcher.want([model])
+        until(lambda: wanted.progress(model, shelf).state == "failed", 10, "the failure")
+        fetcher.give_up(model)
+        assert wanted.progress(model, shelf).state == "available"
+
+
+def test_a_failure_that_comes_after_nobody_wants_the_model_leaves_no_word(
+    server: FileServer, tmp_path: Path
+) -> None:
+    shelf, model = Shelf(tmp_path), _model("first", server)
+    trying, go_on = threading.Event(), threading.Event()
+
+    def late(_model: Model, _place: Shelf, _progress: Progress) -> None:
+        trying.set()
+        go_on.wait(5)
+        raise UnreachableError("Nobody is there.")
+
+    fetcher = Fetcher(shelf, late)
+    fetcher.start()
+    fetcher.want([model])
+    assert trying.wait(5)
+    job = fetcher._jobs["first"]
+    fetcher.give_up(model)
+    go_on.set()
+    until(lambda: not job.fetching, 5, "the failure")
+    assert wanted.progress(model, shelf).state == "available"
+    fetcher.close()
+
+
+def test_a_failure_from_before_the_start_goes_as_soon_as_the_brain_says_that_it_wants_another(
+    server: FileServer, tmp_path: Path
+) -> None:
+    shelf = Shelf(tmp_path)
+    first, second = _model("first", server), _model("second", server)
+    for model in (first, second):
+        wanted.fail(model, shelf, "The moon is in the way.")
+    brain = create_autospec(Client, instance=True)
+    brain.get.return_value = {"wanted": {"name": "second"}}
+    fetcher = Fetcher(shelf, _fetch)
+    wishes = Wishes(Catalogue((first, second)), shelf, fetcher, brain=brain, embedder="")
+    assert wishes._ask()
+    assert [wanted.progress(model, shelf).state for model in (first, second)] == ["available", "failed"]
+
+
 @pytest.mark.models
 def test_the_house_gets_its_embedder_and_the_model_that_the_brain_wants(models: Path, tmp_path: Path) -> None:
     with Running(tmp_path, {"brain.model": CHAT_MODEL}) as house:
@@ -135,6 +222,3 @@ def test_the_house_gets_its_embedder_and_the_model_that_the_brain_wants(models: 
         assert [(model["wanted"], model["installed"]) for model in both] == [(True, True)] * 2
         assert all(model["fetched"] == model["size"] and not model["error"] for model in both)
         assert house.client("updates").get("/info")["state"] == "All models that are wanted are here."
-        with pytest.raises(NotFoundError):
-            house.client("updates").post("/models/gpt-9/fetch")
-        assert house.client("updates").post(f"/models/{EMBEDDER}/fetch")["installed"]
