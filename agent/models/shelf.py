@@ -100,9 +100,10 @@ class Shelf:
         """Looks at files that somebody put there by hand, and keeps those that are right; True if the model is now installed."""
         for file in model.files:
             path = self.path(model, file.name)
-            if self.holds(model, file) or not path.is_file() or path.stat().st_size != file.size:
-                continue
-            with writing():
+            # Not found: it is not there, or somebody takes it away at this moment.
+            with writing(), contextlib.suppress(FileNotFoundError):
+                if self.holds(model, file) or not path.is_file() or path.stat().st_size != file.size:
+                    continue
                 if sha256(path) == file.sha256:
                     _write_durably(_record_of(path), json.dumps(_facts(path, file)))
         return self.installed(model)

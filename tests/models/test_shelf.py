@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,27 @@ def test_a_wrong_file_put_there_by_hand_is_left_alone_and_does_not_count(
     _put(shelf, published, bytes(len(published.data)))
     assert not shelf.adopt(model)
     assert shelf.path(model).exists()
+
+
+@pytest.mark.parametrize("when", ["is_file", "stat"])
+def test_a_file_that_is_removed_while_it_is_looked_at_does_not_count(
+    shelf: Shelf, published: Published, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    model = published.model("url")
+    _put(shelf, published, published.data)
+    path = shelf.path(model)
+    real = getattr(Path, when)
+
+    def removed_after(self: Path, **named: bool) -> object:
+        found = real(self, **named)
+        if self == path:
+            path.unlink(missing_ok=True)
+        return found
+
+    with monkeypatch.context() as changed:
+        changed.setattr(Path, when, removed_after)
+        assert not shelf.adopt(model)
+    assert not path.exists()
 
 
 def test_a_file_that_was_changed_afterwards_counts_no_more(shelf: Shelf, published: Published) -> None:
