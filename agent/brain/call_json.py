@@ -24,8 +24,12 @@ class BrokenError(Exception):
         self.in_string = in_string
 
 
-def read(text: str) -> tuple[str, str]:
+def read(text: str, *, marked: bool = True) -> tuple[str, str]:
     """Name and arguments of the call that the text is, the latter as JSON.
+
+    Args:
+        text: What stands where a call may stand.
+        marked: Marks say that it is one. Else it must have a call's two fields and no others: an answer may be JSON with a name.
 
     Raises:
         BrokenError: It is none.
@@ -38,14 +42,18 @@ def read(text: str) -> tuple[str, str]:
     except (ValueError, RecursionError) as broken:
         raise BrokenError from broken
     name = found.get("name") if isinstance(found, dict) else None
-    arguments = _arguments(found) if isinstance(name, str) and name else None
+    arguments = _arguments(found, marked=marked) if isinstance(name, str) and name else None
     if not isinstance(name, str) or not isinstance(arguments, dict):
         raise BrokenError
     return name, _as_written(text, arguments) or json.dumps(arguments, ensure_ascii=False)
 
 
-def _arguments(found: dict[str, Any]) -> Any:
-    arguments = found.get("arguments", {})
+def _arguments(found: dict[str, Any], *, marked: bool) -> Any:
+    if marked and found.keys() == {"name"}:
+        return {}  # nothing but a name calls a tool that takes nothing
+    if not marked and found.keys() != {"name", "arguments"}:
+        return None
+    arguments = found.get("arguments")
     if not isinstance(arguments, str):
         return arguments
     try:

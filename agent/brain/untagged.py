@@ -2,7 +2,8 @@
 
 Models trained on code do that, the house's own among them, when nothing but the prompt asks for a call.
 
-Owns: telling such a call from an answer that happens to be JSON: it must name one of the tools that are offered.
+Owns: telling such a call from an answer that happens to be JSON: it must name one of the tools that are offered, have arguments, and
+nothing else.
 Does not know: calls with marks (`calling`).
 """
 
@@ -75,7 +76,7 @@ class Untagged:
         while (end := self._held.find("}", self._tried)) >= 0:
             self._tried = end + 1
             try:
-                call = call_json.read(self._held[self._begun : self._tried])
+                call = call_json.read(self._held[self._begun : self._tried], marked=False)
             except BrokenError as broken:
                 if broken.unfinished:
                     continue
