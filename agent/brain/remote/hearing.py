@@ -72,10 +72,11 @@ class Hearing:
         """
         if not self._finish:
             raise ModelError("The server broke off in the middle of its answer.")
-        calls = "".join(_written(call) for _, call in sorted(self._calls.items()))
+        cut, last = self._finish == "length", max(self._calls, default=0)
+        calls = (_written(call, cut=cut and index == last) for index, call in sorted(self._calls.items()))
         return Piece(
-            text=calls,
-            finish="length" if self._finish == "length" else "stop",
+            text="".join(calls),
+            finish="length" if cut else "stop",
             prompt_tokens=_count(self._usage, "prompt_tokens"),
             reused_tokens=_count(self._usage.get("prompt_tokens_details"), "cached_tokens"),
             # A server that does not count sends about a token at a time.
@@ -114,15 +115,25 @@ class Hearing:
             raise ModelError("The server makes a call that does not end.")
 
 
-def _written(call: Mapping[str, str]) -> str:
+def _written(call: Mapping[str, str], *, cut: bool) -> str:
+    """The call in the contract's form; what a limit cut off in the middle stays text."""
     try:
-        arguments = json.loads(call["arguments"] or "{}")
+        return _whole(call, call["arguments"] if cut else call["arguments"] or "{}")
+    except ModelError:
+        if not cut:
+            raise
+        return f'{CALL_BEGINS}\n{{"name": {json.dumps(call["name"])}, "arguments": {call["arguments"]}'
+
+
+def _whole(call: Mapping[str, str], arguments: str) -> str:
+    try:
+        found = json.loads(arguments)
     except (ValueError, RecursionError) as wrong:
         raise ModelError(f"The server calls {call['name'][:100]!r} with what is not JSON.") from wrong
-    if not isinstance(arguments, dict) or not call["name"]:
+    if not isinstance(found, dict) or not call["name"]:
         raise ModelError("The server makes a call without name or arguments.")
     # A client that keeps the history sends the arguments back letter by letter, and the server knows its own words again.
-    return f'{CALL_BEGINS}\n{{"name": {json.dumps(call["name"])}, "arguments": {call["arguments"] or "{}"}}}\n{CALL_ENDS}'
+    return f'{CALL_BEGINS}\n{{"name": {json.dumps(call["name"])}, "arguments": {arguments}}}\n{CALL_ENDS}'
 
 
 def _tokens(told: Mapping[str, Any]) -> Iterator[Token]:

@@ -90,6 +90,16 @@ def test_a_call_with_arguments_that_are_none_is_an_error(arguments: str) -> None
         _heard(_call(0, "clock", arguments), END)
 
 
+@pytest.mark.parametrize("arguments", ["", '{"zone": "U'])
+def test_a_call_that_a_limit_cut_short_stays_text(arguments: str) -> None:
+    cut = {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]}
+    pieces = _heard(_call(0, "stop", ""), _call(1, "clock", arguments), cut)
+    shown, calls = CallReader("call").push("".join(piece.text for piece in pieces), last=True)
+    assert [(call.name, call.arguments) for call in calls] == [("stop", "{}")]
+    assert shown == f'<tool_call>\n{{"name": "clock", "arguments": {arguments}'
+    assert pieces[-1].finish == "length"
+
+
 def test_a_call_that_does_not_end_is_refused() -> None:
     hearing = Hearing()
     with pytest.raises(ModelError, match="does not end"):
