@@ -89,6 +89,7 @@ class Request:
     schema: Mapping[str, Any] | None = None  # JSON Schema that the answer must obey; {}: any JSON object
     tools: tuple[Tool, ...] = ()
     tool_choice: str = "auto"  # auto, none, required, or the name of the one tool to call
+    parallel_calls: bool = True  # whether one answer may call several times
     chunk: int | None = None  # most prompt tokens of one step; None: what suits the box
 
 

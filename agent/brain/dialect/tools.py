@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any
 
 from agent.brain import Request, Tool
-from agent.brain.calling import CALL_ENDS
 from agent.brain.dialect import fields
 from agent.errors import RequestError
 
@@ -38,10 +37,8 @@ def with_tools(request: Request, body: Mapping[str, Any]) -> Request:
             hint="Set tool_choice to required or none, or leave response_format out.",
             param="response_format",
         )
-    stop = request.stop
-    if not fields.flag(body, "parallel_tool_calls", default=True) and offered and choice != "none":
-        stop = (*stop, CALL_ENDS)  # the answer ends with the first call
-    return replace(request, tools=offered, tool_choice=choice, stop=stop)
+    parallel = fields.flag(body, "parallel_tool_calls", default=True)
+    return replace(request, tools=offered, tool_choice=choice, parallel_calls=parallel)
 
 
 def _tools(value: Any) -> tuple[Tool, ...]:

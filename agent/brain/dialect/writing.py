@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.brain import Piece, ToolCall
-from agent.brain.calling import CALL_ENDS, CallReader
+from agent.brain.calling import CallReader
 from agent.brain.dialect import likelihoods
 from agent.brain.dialect.asking import Call
 
@@ -101,7 +101,8 @@ class _Choice:
         self._echo = call.echoes[index // call.n] if call.echoes else ""
         calling = request.tools and request.tool_choice != "none"
         names = tuple(tool.name for tool in request.tools)
-        most = 1 if CALL_ENDS in request.stop else _MOST_CALLS
+        self._parallel = request.parallel_calls
+        most = _MOST_CALLS if self._parallel else 1
         self._reader = CallReader(f"call_{stem[:24]}{index}", names, most) if calling else None
         self._called = 0
 
@@ -147,6 +148,8 @@ class _Choice:
         if self._reader is None:
             return text, []
         shown, calls = self._reader.push(text, last=last)
+        if not self._parallel:  # a server elsewhere may not have kept to it
+            calls = calls[: max(0, 1 - self._called)]
         self._called += len(calls)
         return shown, calls
 

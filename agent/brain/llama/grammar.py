@@ -58,7 +58,7 @@ def _calls(request: Request) -> Rules:
     rewriting = Rewriting("tools")
     schema = {"oneOf": [_call(tool, rewriting, f"tool{number}-") for number, tool in enumerate(tools)]}
     call = re.sub(r"^root ::=", "call ::=", _converted(schema, rewriting, "tools"), flags=re.MULTILINE)
-    more = _MOST_CALLS - 1 if free else 0
+    more = _MOST_CALLS - 1 if free and request.parallel_calls else 0
     one = rf'"{_BEGIN}\n" call "\n{_END}"'
     root = f'root ::= one ("\\n" one){{0,{more}}}\none ::= {one}' if more else f"root ::= one\none ::= {one}"
     return Rules(f"{root}\n{call}", trigger=f"({re.escape(_BEGIN)})" if free else "")

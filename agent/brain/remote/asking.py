@@ -85,6 +85,8 @@ def _form(request: Request) -> dict[str, Any]:
             if request.tool_choice in ("auto", "none", "required")
             else {"type": "function", "function": {"name": request.tool_choice}}
         )
+        if not request.parallel_calls:
+            made["parallel_tool_calls"] = False
     return made
 
 

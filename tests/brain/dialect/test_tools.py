@@ -48,10 +48,10 @@ def test_only_the_allowed_of_the_tools_are_left() -> None:
     assert (request.tools, request.tool_choice) == ((Tool(name="clock"),), "required")
 
 
-def test_one_call_at_a_time_ends_the_answer_with_the_first() -> None:
+def test_one_call_at_a_time_is_understood() -> None:
     request = with_tools(Request(stop=("x",)), {"tools": [tool()], "parallel_tool_calls": False})
-    assert request.stop == ("x", "</tool_call>")
-    assert with_tools(Request(), {"parallel_tool_calls": False}).stop == ()
+    assert (request.parallel_calls, request.stop) == (False, ("x",))
+    assert with_tools(Request(), {"tools": [tool()]}).parallel_calls
 
 
 def test_a_form_of_the_answer_beside_tools_that_must_be_called_is_no_contradiction() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from agent.brain import Piece, Token
 from agent.brain.dialect.asking import Call, read
 from agent.brain.dialect.writing import Writer
@@ -105,6 +107,16 @@ def test_the_counts_come_when_the_last_of_several_answers_has_ended() -> None:
     assert not writer.finished
     assert writer.chunks(0, END)[-1]["usage"]["completion_tokens"] == 4
     assert writer.finished
+
+
+@pytest.mark.parametrize("parallel", [True, False])
+def test_where_one_call_is_allowed_others_are_left_out(parallel: bool) -> None:
+    pieces = [Piece(text=f"{CALL}\n"), Piece(text=f"{CALL}\n{CALL}"), END]
+    wanted = {"tools": [TOOL], "parallel_tool_calls": parallel}
+    message = chat(**wanted).whole([pieces])["choices"][0]["message"]
+    assert len(message["tool_calls"]) == (3 if parallel else 1)
+    deltas = [chunk["choices"][0]["delta"] for chunk in streamed(chat(stream=True, **wanted), pieces)]
+    assert sum(len(delta.get("tool_calls", ())) for delta in deltas) == (3 if parallel else 1)
 
 
 def test_calls_are_told_apart_from_text() -> None:

@@ -124,3 +124,11 @@ def test_what_cannot_be_kept_is_refused_in_few_words(schema: dict[str, object]) 
     with pytest.raises(RequestError) as refused:
         rules(Request(schema=schema))
     assert len(str(refused.value)) < 300
+
+
+@pytest.mark.parametrize("parallel", [True, False])
+def test_where_one_call_is_allowed_a_second_has_no_place(parallel: bool) -> None:
+    found = rules(Request(tools=(Tool(name="look_up", parameters=SHORT),), parallel_calls=parallel))
+    assert found
+    root = found.text.partition("\n")[0]
+    assert ("{0,3}" in root) == parallel

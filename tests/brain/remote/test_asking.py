@@ -100,6 +100,12 @@ def test_tools_and_what_was_called_before() -> None:
         },
         {"role": "tool", "tool_call_id": "c1", "content": "noon"},
     ]
+    assert "parallel_tool_calls" not in body
+    single = Request(turns=CHAT, tools=(tool,), parallel_calls=False)
+    assert asking.body(single, "big", extensions=False)["parallel_tool_calls"] is False
+    assert "parallel_tool_calls" not in asking.body(
+        Request(turns=CHAT, parallel_calls=False), "big", extensions=False
+    )
     for choice in ("auto", "none", "required"):
         request = Request(turns=CHAT, tools=(tool,), tool_choice=choice)
         assert asking.body(request, "big", extensions=False)["tool_choice"] == choice
