@@ -99,6 +99,7 @@ class Prompt:
 
     request: Request
     tokens: tuple[int, ...]
+    rules: object = None  # what the runtime made of the request's schema or tools
 
 
 @dataclass(frozen=True, kw_only=True)

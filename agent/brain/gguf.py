@@ -15,6 +15,7 @@ from agent.brain import Asker, Options, Prompt, Queue, Request, header
 from agent.brain.calling import lowered
 from agent.brain.llama import grammar, library
 from agent.brain.llama.engine import LlamaEngine
+from agent.brain.llama.grammar import Rules
 from agent.brain.llama.job import Job
 from agent.brain.llama.saved import Saved
 from agent.brain.llama.weights import Weights
@@ -22,7 +23,7 @@ from agent.brain.pressure import Pressure
 from agent.errors import RequestError
 from agent.models.shape import Shape
 
-_DAYS_WRITES = 20  # times what may lie on the disk is what may be written to it in a day
+_DAYS_WRITES = 4  # times what may lie on the disk is what may be written to it in a day
 
 
 def shape(path: Path) -> Shape:
@@ -50,12 +51,15 @@ class Runtime(brain.Runtime):
         self.context = options.context
         self._options = options
         self._weights = Weights(path, options)
+        saved: Saved | None = None
         try:
             saved = self._open_saved(path, options)
             self._engine = LlamaEngine(
                 self._weights, options, threads=Pressure(options.threads).threads, saved=saved
             )
         except BaseException:
+            if saved:
+                saved.close()
             self._weights.close()
             raise
 
@@ -66,7 +70,7 @@ class Runtime(brain.Runtime):
             RequestError: It does not fit into the context, the model's template does not take these turns, or what the answer must
                 obey is no grammar.
         """
-        grammar.rules(request)
+        rules = grammar.rules(request)
         self._check_biases(request)
         if request.turns:
             turns = lowered(request.turns, request.tools, request.tool_choice)
@@ -81,7 +85,7 @@ class Runtime(brain.Runtime):
                 hint="Send a shorter one, or raise brain.context.",
                 param="messages" if request.turns else "prompt",
             )
-        return Prompt(request=request, tokens=tuple(tokens))
+        return Prompt(request=request, tokens=tuple(tokens), rules=rules)
 
     def _check_biases(self, request: Request) -> None:
         for token, _ in request.logit_bias:
@@ -97,7 +101,8 @@ class Runtime(brain.Runtime):
         Raises:
             UnavailableError: Too many wait already.
         """
-        return self._engine.submit(prompt, asker, grammar.rules(prompt.request))
+        rules = prompt.rules if isinstance(prompt.rules, Rules) else None
+        return self._engine.submit(prompt, asker, rules)
 
     def queue(self) -> Queue:
         """How busy it is now."""

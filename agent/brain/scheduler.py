@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from agent.brain import Asker
 
 _PATIENCE_S = 600.0  # after which somebody who can wait has waited long enough
+_MOST_PERSONS = 512
 _FORGIVING_S = 600.0  # in which half of what somebody has had is forgotten
 
 
@@ -79,6 +80,8 @@ class Scheduler:
         if now - self._counted > _FORGIVING_S:
             self._counted = now
             self._had = {who: had / 2 for who, had in self._had.items() if had > 1}
+        if len(self._had) >= _MOST_PERSONS:  # clients may name whom they like
+            self._had = dict(sorted(self._had.items(), key=lambda each: each[1])[_MOST_PERSONS // 2 :])
         self._had[person] = self._had.get(person, 0.0) + tokens
 
     def _rank(self, job: Standing, places: dict[str, int]) -> tuple[int, bool, float, float]:

@@ -14,7 +14,7 @@ import pytest
 
 from agent.brain import Asker, Options, Piece, Prompt, Request, Tool, Turn
 from agent.brain.gguf import Runtime
-from agent.errors import ModelError, RequestError, UnavailableError
+from agent.errors import ModelError, NisseError, RequestError, UnavailableError
 from agent.models import catalogue
 from agent.models.shelf import Shelf
 from tests.conftest import CHAT_MODEL
@@ -78,7 +78,7 @@ class _Grown(threading.Thread):
                 self.text += piece.text
                 self.last = piece
                 self.first_at = self.first_at or (time.monotonic() if piece.text else 0.0)
-        except ModelError as failed:
+        except NisseError as failed:
             self.failure = failed
         self.ended_at = time.monotonic()
 
@@ -212,6 +212,60 @@ def test_a_tool_that_must_be_called_is_called(runtime: Runtime) -> None:
     call = json.loads(said.removeprefix("<tool_call>\n").removesuffix("\n</tool_call>"))
     assert call["name"] == "weather"
     assert isinstance(call["arguments"]["city"], str)
+
+
+def test_a_call_that_goes_wrong_behind_its_mark_is_put_right(runtime: Runtime) -> None:
+    tool = Tool(name="weather", parameters={"type": "object", "properties": {"city": {"type": "string"}}})
+    marks = "<tool_call></tool_call>" * 2
+    tokens = dict.fromkeys(runtime.prepare(_prompt(marks)).tokens)
+    wished = {"logit_bias": tuple((token, 30.0) for token in tokens), "tools": (tool,), "max_tokens": 60}
+    said = _answer(runtime, _prompt(f"{marks}" * 4, **wished)).text
+    assert "<tool_call>" in said
+    begin = '\n{"name":"weather","arguments":{'
+    for call in (call.replace(" ", "") for call in said.split("<tool_call>")[1:]):
+        assert call.startswith(begin) or begin.startswith(call)
+    assert _answer(runtime, _chat("Are you there?")).finish
+
+
+def test_who_has_nothing_left_to_say_fails_alone(runtime: Runtime) -> None:
+    beside = _Grown(runtime, _prompt("owl " * 20, max_tokens=60))
+    with pytest.raises(RequestError):  # no token of this model holds the first byte of that character
+        _answer(runtime, _chat("Sing.", schema={"type": "string", "pattern": "^\U00050000$"}))
+    beside.join(60)
+    assert beside.last.finish
+
+
+def test_a_pattern_that_nobody_can_look_through_fails_alone(runtime: Runtime) -> None:
+    beside = _Grown(runtime, _prompt("owl " * 20, max_tokens=60))
+    with pytest.raises(RequestError, match=r"too long|too large"):
+        _answer(runtime, _chat("Sing.", schema={"type": "string", "pattern": "^((.{0,20}){0,20}){0,3}$"}))
+    beside.join(60)
+    assert beside.last.finish
+
+
+def test_the_penalties_may_look_back_on_everything(runtime: Runtime) -> None:
+    plain = _answer(runtime, _prompt("owl " * 40, max_tokens=6)).text
+    everything = _answer(
+        runtime, _prompt("owl " * 40, max_tokens=6, repeat_penalty=1.9, repeat_last_n=-1)
+    ).text
+    some = _answer(runtime, _prompt("owl " * 40, max_tokens=6, repeat_penalty=1.9, repeat_last_n=10**9)).text
+    assert everything == some != plain
+
+
+def test_an_answer_that_was_read_can_be_read_again(runtime: Runtime) -> None:
+    answer = runtime.submit(runtime.prepare(_prompt("Hello", max_tokens=2)), Asker())
+    assert list(answer)[-1].finish
+    assert list(answer) == []
+
+
+def test_a_small_context_is_read_in_small_steps(path: Path) -> None:
+    options = dataclasses.replace(OPTIONS, context=128, cells=128, sequences=2, parallel=2, batch=512)
+    runtime = Runtime(path, options)
+    asked = [_Grown(runtime, _prompt("owl " * 100, max_tokens=4)) for _ in range(2)]
+    for each in asked:
+        each.join(30)
+    assert [each.last.finish for each in asked] == ["length", "length"]
+    runtime.close()
 
 
 def test_a_schema_that_is_no_schema_is_refused_at_once(runtime: Runtime) -> None:

@@ -54,6 +54,9 @@ class Context:
             )
         self._memory: Any = llama_cpp.llama_get_memory(self.pointer)
         self.room = int(llama_cpp.llama_n_ctx(self.pointer))
+        self.batch = int(
+            llama_cpp.llama_n_batch(self.pointer)
+        )  # tokens of a step; a small context makes it smaller
         # Some kinds of model keep one running state a sequence instead of something per token: it cannot be cut or shared in part.
         self.divisible = not (
             llama_cpp.llama_model_is_recurrent(weights.pointer)

@@ -18,7 +18,7 @@ from agent.brain.llama.context import Context, Outcome
 from agent.brain.llama.grammar import Rules
 from agent.brain.llama.job import Job
 from agent.brain.llama.pace import Pace
-from agent.brain.llama.sampling import Grammar, Sampler
+from agent.brain.llama.sampling import Sampler
 from agent.brain.llama.saved import Saved
 from agent.brain.llama.seating import Seating
 from agent.brain.llama.weights import Weights
@@ -53,7 +53,7 @@ class LlamaEngine:
         self._seating = Seating(self._context, options, saved)
         self._scheduler = Scheduler(options.parallel)
         self._pace = Pace()
-        self._batch = Batch(options.batch)
+        self._batch = Batch(self._context.batch)
         self._computing_with = options.threads
         self._changed = threading.Condition()
         self._jobs: list[Job] = []
@@ -82,13 +82,10 @@ class LlamaEngine:
         Raises:
             UnavailableError: Too many wait already.
         """
-        job = Job(
-            prompt,
-            asker,
-            self._sampler(prompt, rules),
-            context=self._options.context,
-            close=self._closed,
-        )
+        with self._changed:
+            self._refuse_if_full(len(prompt.tokens), asker)
+        sampler = Sampler(self._weights, prompt, rules, self._options.context)
+        job = Job(prompt, asker, sampler, context=self._options.context, close=self._closed)
         try:
             self._enter(job)
         except NisseError:
@@ -126,20 +123,25 @@ class LlamaEngine:
 
     def _enter(self, job: Job) -> None:
         with self._changed:
-            if self._ending:
-                raise ModelError("The model is being changed.", retry_after=5)
-            waiting = [other for other in self._everybody() if not other.begun]
-            job.seconds = self._estimate(job.count, job.asker, waiting)
-            if len(waiting) >= self._options.queue:
-                raise UnavailableError(
-                    f"{len(waiting)} questions wait already.",
-                    hint="Ask again soon.",
-                    retry_after=max(1.0, job.seconds),
-                )
+            job.seconds = self._refuse_if_full(job.count, job.asker)
             self._came.append(job)
             if self._holds_up(job):
                 self._context.interrupt()
             self._changed.notify_all()
+
+    def _refuse_if_full(self, own: int, asker: Asker) -> float:
+        """Estimate of the seconds until somebody who came now reads a first word."""
+        if self._ending:
+            raise ModelError("The model is being changed.", retry_after=5)
+        waiting = [other for other in self._everybody() if not other.begun]
+        seconds = self._estimate(own, asker, waiting)
+        if len(waiting) >= self._options.queue:
+            raise UnavailableError(
+                f"{len(waiting)} questions wait already.",
+                hint="Ask again soon.",
+                retry_after=max(1.0, seconds),
+            )
+        return seconds
 
     def _everybody(self) -> list[Job]:
         return [*self._jobs, *self._came]
@@ -177,9 +179,7 @@ class LlamaEngine:
                 except NisseError as failed:
                     self._break_off(failed)
                 except Exception as failed:  # noqa: BLE001 - the thread must live; whoever waits is told
-                    self._break_off(
-                        ModelError(f"The model broke off: {failed}.", hint="Try again.", retry_after=5)
-                    )
+                    self._break_off(_broken(failed))
         finally:
             with self._changed:
                 self._ending = True
@@ -204,20 +204,15 @@ class LlamaEngine:
                     continue
             if time.monotonic() >= self._chores_at:
                 self._chores_at = time.monotonic() + _CHORES_S
-                self._seating.tidy(self._pace.reading)
+                self._tidy()
             if self._jobs:
                 return True
 
-    def _sampler(self, prompt: Prompt, rules: Rules | None) -> Sampler:
-        request = prompt.request
-        grammar = Grammar(self._weights, rules.text, rules.trigger) if rules else None
-        sampler = Sampler(self._weights, request, grammar)
-        if request.repeat_last_n and (
-            request.repeat_penalty != 1 or request.frequency_penalty or request.presence_penalty
-        ):
-            back = request.repeat_last_n if request.repeat_last_n > 0 else len(prompt.tokens)
-            sampler.saw(prompt.tokens[-back:])
-        return sampler
+    def _tidy(self) -> None:
+        try:
+            self._seating.tidy(self._pace.reading)
+        except Exception as failed:  # noqa: BLE001 - no memory to copy a state, say; nobody's answer depends on it
+            logs.event(_log, "state.unkept", level=logging.WARNING, error=failed)
 
     def _advance(self) -> None:
         """One step."""
@@ -233,7 +228,8 @@ class LlamaEngine:
         began = time.perf_counter()
         outcome = self._compute([job for job in seated if job in places])
         if outcome is Outcome.DONE:
-            self._pace.learn(read=read, written=len(places) - bool(read), seconds=time.perf_counter() - began)
+            written = sum(count == 1 for _, count in places.values())
+            self._pace.learn(read=read, written=written, seconds=time.perf_counter() - began)
             self._take(places)
             return
         for job in places:
@@ -261,15 +257,13 @@ class LlamaEngine:
                 places[job] = (self._add(job, 1), 1)
         alone = not places
         total = 0
+        enough = self._pace.bite(self._context.batch, most=self._context.batch, alone=alone)
         for job in reading_order([job for job in seated if job.left > 1], now, self._pace.reading):
             room = min(
-                self._options.batch - self._batch.count, job.prompt.request.chunk or self._options.batch
+                self._context.batch - self._batch.count, job.prompt.request.chunk or self._context.batch
             )
             bite = self._pace.bite(job.left, most=max(1, room), alone=alone)
-            if room <= 0 or (
-                total
-                and total + bite > self._pace.bite(self._options.batch, most=self._options.batch, alone=alone)
-            ):
+            if room <= 0 or (total and total + bite > enough):
                 break
             places[job] = (self._add(job, bite), bite)
             total += bite
@@ -304,15 +298,29 @@ class LlamaEngine:
             self._scheduler.charge(job.asker.person, count, time.monotonic())
             if job.seat.length < job.count or job.closed:
                 continue
-            token = job.sampler.choose(self._context, place)
-            finish = "stop"
-            if not self._weights.ends(token):
-                told = job.sampler.tell(self._context, place, token)
-                finish = job.write(token, self._weights.bytes_of(token), told)
+            try:
+                finish = self._write(job, place)
+            except Exception as failed:  # noqa: BLE001 - it is this one's grammar or sampler: the others go on
+                self._fail(job, failed)
+                continue
             if finish:
                 self._pace.ended(job.written)
                 self._remove(job)
                 job.end(finish)
+
+    def _write(self, job: Job, place: int) -> str:
+        """Goes on by one token; gives why the answer ends with it, or nothing."""
+        token = job.sampler.choose(self._context, place)
+        if self._weights.ends(token):
+            return "stop"
+        told = job.sampler.tell(self._context, place, token)
+        return job.write(token, self._weights.bytes_of(token), told)
+
+    def _fail(self, job: Job, failed: Exception) -> None:
+        failure = failed if isinstance(failed, NisseError) else _broken(failed)
+        logs.event(_log, "answer.broke", level=logging.ERROR, error=failure)
+        self._remove(job)
+        job.fail(failure)
 
     def _make_room(self, seated: list[Job]) -> None:
         """Somebody has to go: a conversation that has ended, one that pauses, or the last of those that are worked on."""
@@ -340,3 +348,7 @@ class LlamaEngine:
             self._seating.drop(job)
             self._remove(job)
             job.fail(failure)
+
+
+def _broken(failed: Exception) -> ModelError:
+    return ModelError(f"The model broke off: {failed}.", hint="Try again.", retry_after=5)

@@ -32,7 +32,8 @@ class Rules:
     """A grammar's text, and from where on it holds."""
 
     text: str
-    trigger: str = ""  # a regular expression; empty: from the beginning
+    trigger: str = ""  # the text after which it holds; empty: from the beginning
+    param: str = "response_format"  # the field that asks for it, for the words of errors
 
 
 def rules(request: Request) -> Rules | None:
@@ -58,10 +59,13 @@ def _calls(request: Request) -> Rules:
     rewriting = Rewriting("tools")
     schema = {"oneOf": [_call(tool, rewriting, f"tool{number}-") for number, tool in enumerate(tools)]}
     call = re.sub(r"^root ::=", "call ::=", _converted(schema, rewriting, "tools"), flags=re.MULTILINE)
-    more = _MOST_CALLS - 1 if free and request.parallel_calls else 0
-    one = rf'"{_BEGIN}\n" call "\n{_END}"'
-    root = f'root ::= one ("\\n" one){{0,{more}}}\none ::= {one}' if more else f"root ::= one\none ::= {one}"
-    return Rules(f"{root}\n{call}", trigger=f"({re.escape(_BEGIN)})" if free else "")
+    first = rf'"\n" call "\n{_END}"'
+    again = rf'"\n{_BEGIN}\n" call "\n{_END}"'
+    if free:
+        more = f" ({again}){{0,{_MOST_CALLS - 1}}}" if request.parallel_calls else ""
+        root = f"root ::= {first}{more}"
+        return Rules(f"{root}\n{call}", trigger=_BEGIN, param="tools")
+    return Rules(f'root ::= "{_BEGIN}" {first}\n{call}', param="tools")
 
 
 def _call(tool: Tool, rewriting: Rewriting, prefix: str) -> dict[str, Any]:

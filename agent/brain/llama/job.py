@@ -85,7 +85,8 @@ class Job(Answer):
     @property
     def left(self) -> int:
         """Tokens still to be read before the next one can be written."""
-        return self.count - (self.sequence.length if self.sequence else 0)
+        sequence = self.sequence
+        return self.count - (sequence.length if sequence else 0)
 
     @property
     def written(self) -> int:
@@ -147,6 +148,8 @@ class Job(Answer):
                 yield piece
                 if piece.finish:
                     return
+            elif self._ended:
+                return
             elif failure:
                 raise failure
             elif self.closed:
@@ -155,11 +158,12 @@ class Job(Answer):
                 yield Piece()
 
     def _due(self) -> bool:
-        return bool(self._pieces or self._failure or self.closed)
+        return bool(self._pieces or self._failure or self.closed or self._ended)
 
     def _put(self, piece: Piece) -> None:
         with self._ready:
             self._pieces.append(piece)
+            self._ended = bool(piece.finish)
             if piece.finish or time.monotonic() - self._told >= _TOGETHER_S:
                 self._ready.notify_all()
 

@@ -1,47 +1,57 @@
 """Choosing the next token: llama.cpp's own chain of samplers, a grammar where one must be obeyed, and how likely the choice was.
 
 Owns: the order of the samplers, and the short way with grammars.
-Does not know: steps, sequences, or where a grammar comes from.
+Does not know: steps, sequences, or how a grammar is kept alive.
 """
 
 from __future__ import annotations
 
 import ctypes
 import secrets
-from collections.abc import Sequence
 from typing import Any
 
 import llama_cpp
 import numpy as np
 
-from agent.brain import Request, Token
+from agent.brain import Prompt, Request, Token
 from agent.brain.llama.context import Context
+from agent.brain.llama.grammar import Rules
+from agent.brain.llama.obeying import CANDIDATE, Grammar, array
 from agent.brain.llama.weights import Weights
-from agent.errors import RequestError
 
-_CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+_LIKELY = 256  # tokens, among which there is nearly always one that obeys
 
 
 class Sampler:
     """The sampler of one answer."""
 
-    def __init__(self, weights: Weights, request: Request, grammar: Grammar | None) -> None:
+    def __init__(self, weights: Weights, prompt: Prompt, rules: Rules | None, context: int) -> None:
         """Makes the chain.
 
         Args:
             weights: The model.
-            request: How to choose.
-            grammar: What the answer must obey; the sampler closes it.
+            prompt: What is answered, and how to choose.
+            rules: What the answer must obey.
+            context: Most tokens of prompt and answer together.
+
+        Raises:
+            RequestError: The rules are no grammar.
         """
+        request = prompt.request
         self._weights = weights
-        self._grammar = grammar
+        self._grammar = Grammar(weights, rules) if rules else None
         self._told = request.logprobs
         self._chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
-        samplers = _samplers(weights, request)
+        # The library takes no negative number for all; and it would make room for as many as it is told.
+        back = min(request.repeat_last_n if request.repeat_last_n >= 0 else context, context)
+        samplers = _samplers(weights, request, back)
         for sampler in samplers:
             llama_cpp.llama_sampler_chain_add(self._chain, sampler)
+        if back and _penalises(request):
+            for token in prompt.tokens[-back:]:
+                llama_cpp.llama_sampler_accept(self._chain, token)
         # With nothing before it, the greedy sampler is a maximum; the library would copy the whole vocabulary to find it.
-        self._likeliest = request.temperature <= 0 and len(samplers) == 1 and grammar is None
+        self._likeliest = request.temperature <= 0 and len(samplers) == 1 and not rules
 
     def close(self) -> None:
         """Gives the memory back."""
@@ -52,26 +62,32 @@ class Sampler:
             self._grammar.close()
             self._grammar = None
 
-    def saw(self, tokens: Sequence[int]) -> None:
-        """Tells the penalties what stands before the answer."""
-        for token in tokens:
-            llama_cpp.llama_sampler_accept(self._chain, token)
-
     def choose(self, context: Context, place: int) -> int:
         """The next token, by the logits of a token of the last step."""
         if self._likeliest:
             return int(context.logits(place).argmax())
         if self._grammar is None:
             return int(llama_cpp.llama_sampler_sample(self._chain, context.pointer, place))
-        logits = context.logits(place)
-        token = self._apply(_candidates(logits))
-        # Looking through the whole vocabulary by grammar is slow; nearly always the choice obeys anyway.
-        if not self._grammar.allows(token):
-            candidates = _candidates(logits)
-            self._grammar.restrict(candidates)
-            token = self._apply(candidates)
+        token = self._obedient(self._grammar, context.logits(place))
         llama_cpp.llama_sampler_accept(self._chain, token)
         self._grammar.accept(token)
+        return token
+
+    def _obedient(self, grammar: Grammar, logits: Any) -> int:
+        token = self._apply(_candidates(logits))
+        if grammar.sleeps:
+            return grammar.waking(token)
+        # Looking through the whole vocabulary by grammar is slow; nearly always the choice obeys anyway.
+        if grammar.allows(token):
+            return token
+        for count in (_LIKELY, len(logits)):
+            candidates = _candidates(logits, count)
+            grammar.restrict(candidates)
+            obedient = candidates[np.isfinite(candidates["logit"])]
+            if len(obedient):
+                token = self._apply(obedient)
+                grammar.allows(token)
+                return token
         return token
 
     def tell(self, context: Context, place: int, token: int) -> Token | None:
@@ -91,74 +107,27 @@ class Sampler:
         )
 
     def _apply(self, candidates: Any) -> int:
-        array = _array(candidates)
-        llama_cpp.llama_sampler_apply(self._chain, ctypes.byref(array))
-        return int(array.data[array.selected].id)
+        native = array(candidates)
+        llama_cpp.llama_sampler_apply(self._chain, ctypes.byref(native))
+        return int(native.data[native.selected].id)
 
 
-class Grammar:
-    """A grammar on its way through one answer."""
-
-    def __init__(self, weights: Weights, text: str, trigger: str = "") -> None:
-        """Reads the grammar.
-
-        Args:
-            weights: The model.
-            text: GBNF; its beginning is `root`.
-            trigger: A regular expression for the text so far; the grammar holds from its first group on. Empty: at once.
-
-        Raises:
-            RequestError: It is no grammar.
-        """
-        vocabulary, source = weights.vocabulary, text.encode()
-        if trigger:
-            patterns = (ctypes.c_char_p * 1)(trigger.encode())
-            self._sampler = llama_cpp.llama_sampler_init_grammar_lazy_patterns(
-                vocabulary, source, b"root", patterns, 1, None, 0
-            )
-        else:
-            self._sampler = llama_cpp.llama_sampler_init_grammar(vocabulary, source, b"root")
-        if not self._sampler:
-            raise RequestError(
-                "This schema cannot be turned into a grammar.",
-                hint="Make it simpler.",
-                param="response_format",
-            )
-        self._one = np.zeros(1, dtype=_CANDIDATE)
-
-    def close(self) -> None:
-        """Gives the memory back."""
-        if self._sampler:
-            llama_cpp.llama_sampler_free(self._sampler)
-            self._sampler = None
-
-    def allows(self, token: int) -> bool:
-        """Whether the token may come next."""
-        self._one[0] = (token, 0.0, 0.0)
-        self.restrict(self._one)
-        return bool(np.isfinite(self._one["logit"][0]))
-
-    def restrict(self, candidates: Any) -> None:
-        """Takes from the candidates what may not come next."""
-        llama_cpp.llama_sampler_apply(self._sampler, ctypes.byref(_array(candidates)))
-
-    def accept(self, token: int) -> None:
-        """Goes on by one token."""
-        llama_cpp.llama_sampler_accept(self._sampler, token)
+def _penalises(request: Request) -> bool:
+    return bool(request.repeat_penalty != 1 or request.frequency_penalty or request.presence_penalty)
 
 
-def _samplers(weights: Weights, request: Request) -> list[Any]:
+def _samplers(weights: Weights, request: Request, back: int) -> list[Any]:
     chain = []
     if request.logit_bias:
         bias = (llama_cpp.llama_logit_bias * len(request.logit_bias))(
             *(llama_cpp.llama_logit_bias(token, value) for token, value in request.logit_bias)
         )
         chain.append(llama_cpp.llama_sampler_init_logit_bias(weights.size, len(bias), bias))
-    if request.repeat_penalty != 1 or request.frequency_penalty or request.presence_penalty:
+    if _penalises(request):
         chain.append(
             llama_cpp.llama_sampler_init_penalties(
                 weights.size,
-                request.repeat_last_n,
+                back,
                 request.repeat_penalty,
                 request.frequency_penalty,
                 request.presence_penalty,
@@ -180,21 +149,17 @@ def _samplers(weights: Weights, request: Request) -> list[Any]:
     return chain
 
 
-def _candidates(logits: Any) -> Any:
-    candidates = np.empty(len(logits), dtype=_CANDIDATE)
-    candidates["id"] = np.arange(len(logits), dtype=np.int32)
-    candidates["logit"] = logits
+def _candidates(logits: Any, count: int | None = None) -> Any:
+    """The likeliest tokens, or all of them, as the library's samplers take them."""
+    if count is None or count >= len(logits):
+        tokens = np.arange(len(logits), dtype=np.int32)
+    else:
+        tokens = np.argpartition(logits, -count)[-count:].astype(np.int32)
+    candidates = np.empty(len(tokens), dtype=CANDIDATE)
+    candidates["id"] = tokens
+    candidates["logit"] = logits[tokens]
     candidates["p"] = 0
     return candidates
-
-
-def _array(candidates: Any) -> Any:
-    return llama_cpp.llama_token_data_array(
-        data=ctypes.cast(candidates.ctypes.data, ctypes.POINTER(llama_cpp.llama_token_data)),
-        size=len(candidates),
-        selected=-1,
-        sorted=False,
-    )
 
 
 def _largest(values: Any, count: int) -> list[int]:

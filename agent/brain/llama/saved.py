@@ -31,7 +31,10 @@ _log = logging.getLogger(__name__)
 _HEADER = struct.Struct("<8s16sIQI")  # magic, made by, tokens, bytes of state, checksum of tokens and state
 _MAGIC = b"nisseKV1"
 _SUFFIX = ".state"
+_UNFINISHED = ".new"
 _DAY_S = 86_400.0
+_REST_S = 60.0  # after a disk did not take one
+_ABANDONED_S = 3_600.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class Saved:
         self._kept: dict[Path, Kept] = {}
         self._work: queue.Queue[tuple[Tokens, bytearray] | None] = queue.Queue()
         self._waiting = 0
+        self._rests_until = 0.0
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._look()
@@ -88,30 +92,32 @@ class Saved:
             }
 
     def best(self, tokens: Tokens) -> tuple[Kept | None, int]:
-        """The file that shares the longest beginning with these tokens, and how long it is."""
-        found, longest = None, 0
+        """The file that shares the longest beginning with these tokens, the smallest of equals; and how long that is."""
+        found: Kept | None = None
+        longest = 0
         with self._lock:
             kept = list(self._kept.values())
         for each in kept:
             length = shared(each.tokens, tokens)
-            if length > longest:
+            if length > longest or (found and length == longest and each.size < found.size):
                 found, longest = each, length
         return found, longest
 
     def read(self, kept: Kept) -> bytearray | None:
         """The state; None, and the file is gone, if it is not what it was."""
         try:
-            data = bytearray(kept.path.read_bytes())
-            _, _, count, size, checksum = _HEADER.unpack_from(data)
-            del data[: _HEADER.size]
-            if len(data) == 4 * count + size and zlib.crc32(data) == checksum:
-                del data[: 4 * count]
+            with kept.path.open("rb") as file:
+                _, _, count, size, checksum = _HEADER.unpack(file.read(_HEADER.size))
+                listed = file.read(4 * count)
+                state = bytearray(min(size, kept.size))
+                whole = file.readinto(state) == size and not file.read(1)
+            if whole and zlib.crc32(state, zlib.crc32(listed)) == checksum:
                 self._touch(kept)
-                return data
+                return state
             logs.event(_log, "state.torn", level=logging.WARNING, file=kept.path.name)
         except (OSError, struct.error) as failed:
             logs.event(_log, "state.unreadable", level=logging.WARNING, file=kept.path.name, error=failed)
-        self._forget(kept.path)
+        self.forget(kept.path)
         return None
 
     def ready(self, *, seconds: float = 0.0) -> bool:
@@ -121,7 +127,8 @@ class Saved:
             seconds: How long to wait for it.
         """
         with self._written:
-            return self._written.wait_for(lambda: not self._waiting, timeout=seconds)
+            written = self._written.wait_for(lambda: not self._waiting, timeout=seconds)
+            return written and time.monotonic() >= self._rests_until
 
     def keep(self, tokens: Tokens, state: bytearray) -> bool:
         """Has a conversation written soon; False if there is no room or too much was written today."""
@@ -140,6 +147,7 @@ class Saved:
             try:
                 self._write(*work)
             except OSError as failed:
+                self._rests_until = time.monotonic() + _REST_S
                 logs.event(_log, "state.unwritten", level=logging.WARNING, error=failed)
             finally:
                 del work  # it may be as large as a model's memory
@@ -155,8 +163,7 @@ class Saved:
             _MAGIC, self._key, len(tokens), len(state), zlib.crc32(state, zlib.crc32(listed))
         )
         size = len(header) + len(listed) + len(state)
-        self._make_room(size, tokens)
-        unfinished = path.with_suffix(".new")
+        unfinished = path.with_suffix(_UNFINISHED)
         try:
             with unfinished.open("wb") as file:
                 file.write(header)
@@ -168,29 +175,30 @@ class Saved:
             unfinished.unlink(missing_ok=True)
             raise
         with self._lock:
+            others = sorted(self._kept.values(), key=lambda each: each.used)
             self._kept[path] = Kept(path, tokens, size, time.time())
             self.written += size
+        self._make_room([each for each in others if each.path != path], tokens)
 
-    def _make_room(self, size: int, tokens: Tokens) -> None:
-        with self._lock:
-            kept = sorted(self._kept.values(), key=lambda each: each.used)
-        for each in kept:  # an earlier state of the same conversation has had its day
+    def _make_room(self, others: list[Kept], tokens: Tokens) -> None:
+        """Only after the new file is there: a disk that does not take it must not cost the old ones too."""
+        for each in others:  # an earlier state of the same conversation has had its day
             if shared(each.tokens, tokens) == len(each.tokens):
-                self._forget(each.path)
-        room = self._most - size
-        for each in kept:
+                self.forget(each.path)
+        for each in others:
             with self._lock:
-                if sum(other.size for other in self._kept.values()) <= room:
+                if sum(other.size for other in self._kept.values()) <= self._most:
                     return
-            self._forget(each.path)
+            self.forget(each.path)
 
     def _look(self) -> None:
         for path in self._folder.iterdir():
-            kept = self._header_of(path) if path.suffix == _SUFFIX else None
-            if kept:
-                self._kept[path] = kept
-            else:
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # what is no file of ours stays where it is
+                kept = self._header_of(path) if path.suffix == _SUFFIX else None
+                if kept:
+                    self._kept[path] = kept
+                elif path.suffix == _SUFFIX or (path.suffix == _UNFINISHED and _age(path) > _ABANDONED_S):
+                    path.unlink()
 
     def _header_of(self, path: Path) -> Kept | None:
         try:
@@ -211,8 +219,13 @@ class Saved:
             if kept.path in self._kept:
                 self._kept[kept.path] = Kept(kept.path, kept.tokens, kept.size, time.time())
 
-    def _forget(self, path: Path) -> None:
+    def forget(self, path: Path) -> None:
+        """Deletes a file."""
         with self._lock:
             self._kept.pop(path, None)
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
+
+
+def _age(path: Path) -> float:
+    return time.time() - path.stat().st_mtime

@@ -14,7 +14,7 @@ from agent import logs
 from agent.brain import Options
 from agent.brain.llama.context import Context
 from agent.brain.llama.job import Job
-from agent.brain.llama.saved import Saved
+from agent.brain.llama.saved import Kept, Saved
 from agent.brain.llama.sequences import Sequence, Sequences, Tokens, shared
 
 _log = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ _WORTH_READING = 64  # tokens that the disk must know more than the memory
 _WORTH_KEEPING = 48  # tokens that are new since a conversation was kept, at the least
 _WORTH_KEEPING_S = 1.0  # seconds that reading them again would take, at the least
 _LIGHT = 1000  # tokens of quiet conversations that may stay in the model's memory
+_CARD_BYTES = 50_000_000  # that a slow card reads in a second
 _PATIENCE_S = 5.0  # with a disk, when everything ends
 _QUIET_S = 2.0  # after which a conversation is kept; a quick next question saves the card a write
 
@@ -53,15 +54,13 @@ class Seating:
         source, length = self._places.best(tokens)
         if any(_is_reading_for(other, job, length) for other in others):
             return False
-        sequence, length = self._place_on(source, length)
+        sequence, length = self._restored(tokens, source, length) or self._place_on(source, length)
         if sequence is None:
             return False
         sequence.busy = True
-        if self._saved:
-            length = self._restored(self._saved, sequence, tokens, length)
         sequence.tokens, sequence.length = job.tokens, length
         sequence.lasting = job.asker.priority == "interactive"
-        sequence.kept, sequence.refused = min(sequence.kept, length), False
+        sequence.refused = False
         job.sequence = sequence
         if not job.begun:
             job.reused = length
@@ -120,7 +119,7 @@ class Seating:
 
     def unkept(self) -> int:
         """Conversations that will be kept but are not yet."""
-        return sum(self._to_keep(sequence) for sequence in self._places.all) if self._saved else 0
+        return sum(self._to_keep(sequence) for sequence in self._places.all)
 
     def held(self) -> int:
         """Conversations in memory."""
@@ -141,7 +140,6 @@ class Seating:
             self._clear(target)
         if source:
             self._context.copy(source.id, target.id, length)
-            target.kept = min(source.kept, length)
         return target, length
 
     def _cut(self, sequence: Sequence, length: int) -> int:
@@ -150,27 +148,32 @@ class Seating:
 
     def _clear(self, sequence: Sequence) -> None:
         self._context.cut(sequence.id, 0)
-        sequence.length = sequence.kept = 0
+        sequence.length = 0
         sequence.lasting = False
 
-    def _restored(self, saved: Saved, sequence: Sequence, tokens: Tokens, length: int) -> int:
-        """How many tokens are known after a look at the disk."""
-        kept, longer = saved.best(tokens)
-        if kept is None or longer < length + _WORTH_READING:
-            return length
-        if longer < len(kept.tokens) and not self._context.divisible:
-            return length
-        state = saved.read(kept)
-        if state is None:
-            return length
-        self._context.cut(sequence.id, 0)
-        sequence.length = 0
-        while not self._context.restore(sequence.id, state):
-            if not self.forget_one():
-                return 0
-        sequence.kept = longer
+    def _restored(self, tokens: Tokens, source: Sequence | None, length: int) -> tuple[Sequence, int] | None:
+        """A place with what the disk knows of these tokens, if that is enough more than what the memory knows."""
+        kept, longer = self._saved.best(tokens) if self._saved else (None, 0)
+        if self._saved is None or kept is None or not self._worth_reading(kept, longer, length):
+            return None
+        target = self._places.free() or self._places.oldest(spare=source)
+        state = self._saved.read(kept) if target else None
+        if target is None or state is None:
+            return None
+        self._keep(target)
+        self._clear(target)
+        while not self._context.restore(target.id, state):
+            # Whole conversations make room for a whole one, but not for a beginning that many share.
+            if longer < len(kept.tokens) // 2 or not self.forget_one():
+                return None
         logs.event(_log, "state.restored", tokens=longer)
-        return self._cut(sequence, longer)
+        return target, self._cut(target, longer)
+
+    def _worth_reading(self, kept: Kept, longer: int, known: int) -> bool:
+        if longer < len(kept.tokens) and not self._context.divisible:
+            return False
+        # `_worth` tokens take a second to read, or more; so does this much of a file from a slow card.
+        return longer - known >= max(_WORTH_READING, self._worth * kept.size // _CARD_BYTES)
 
     def _keep(self, sequence: Sequence) -> bool:
         """Has a conversation written, if it is worth it; whether the disk knows all of it that is worth a write."""
@@ -179,13 +182,16 @@ class Seating:
         if self._to_keep(sequence) and self._saved.ready():
             # What was refused is not copied again and again; it stays in memory while there is room.
             sequence.refused = not self._saved.keep(sequence.known.copy(), self._context.state(sequence.id))
-            if not sequence.refused:
-                sequence.kept = sequence.length
-        return sequence.length - sequence.kept < self._worth
+        return self._new(sequence) < self._worth
 
     def _to_keep(self, sequence: Sequence) -> bool:
-        new = sequence.length - sequence.kept
-        return sequence.lasting and not sequence.refused and new >= self._worth
+        return sequence.lasting and not sequence.refused and self._new(sequence) >= self._worth
+
+    def _new(self, sequence: Sequence) -> int:
+        """Tokens that the disk does not know; those that are just being written are not known yet."""
+        if self._saved is None or sequence.length < self._worth:
+            return 0
+        return sequence.length - self._saved.best(sequence.known)[1]
 
 
 def _is_reading_for(other: Job, job: Job, known: int) -> bool:

@@ -28,7 +28,6 @@ class Sequence:
     used: float = 0.0  # when, on the caller's clock
     busy: bool = False  # an answer grows on it
     lasting: bool = False  # worth keeping over a restart
-    kept: int = 0  # tokens of it that lie on the disk
     refused: bool = False  # the disk did not take it
 
     @property

@@ -42,10 +42,10 @@ class Weights:
         self.size: int = llama_cpp.llama_vocab_n_tokens(self.vocabulary)
         try:
             self._template = self._read_template()
-        except ModelError:
+            self._control_words = self._read_control_words()
+        except BaseException:
             self.close()
             raise
-        self._control_words = self._read_control_words()
         self._pieces: dict[int, bytes] = {}
 
     def close(self) -> None:
@@ -75,6 +75,8 @@ class Weights:
         room = len(data) + 2
         tokens = (llama_cpp.llama_token * room)()
         count = llama_cpp.llama_tokenize(self.vocabulary, data, len(data), tokens, room, begin, True)
+        if count < 0:  # more tokens than bytes: no vocabulary that we know does this
+            raise RequestError("This text cannot be cut into tokens.", param="prompt")
         return list(tokens[:count])
 
     def chat(self, turns: Sequence[Turn]) -> list[int]:
@@ -88,7 +90,14 @@ class Weights:
         ]
         try:
             return self.tokenise(self._template(messages=messages).prompt, begin=False)
-        except (TemplateError, ValueError, TypeError) as refused:
+        except (
+            TemplateError,
+            ArithmeticError,
+            LookupError,
+            TypeError,
+            ValueError,
+            RecursionError,
+        ) as refused:
             raise RequestError(
                 f"The model's template does not take these turns: {refused}.", param="messages"
             ) from refused
@@ -115,9 +124,12 @@ class Weights:
             raise ModelError(f"{self.path.name} has no chat template: it cannot converse.")
         begin = llama_cpp.llama_vocab_bos(self.vocabulary)
         end = llama_cpp.llama_vocab_eos(self.vocabulary)
-        return Jinja2ChatFormatter(
-            template=found.value.decode(), eos_token=self._word(end), bos_token=self._word(begin)
-        )
+        try:
+            return Jinja2ChatFormatter(
+                template=found.value.decode(), eos_token=self._word(end), bos_token=self._word(begin)
+            )
+        except (TemplateError, UnicodeDecodeError) as broken:
+            raise ModelError(f"{self.path.name} has a broken chat template: {broken}.") from broken
 
     def _read_control_words(self) -> tuple[str, ...]:
         every = range(self.size)

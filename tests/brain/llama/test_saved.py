@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -74,11 +75,26 @@ def test_what_another_build_made_is_thrown_away(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_was_not_finished_is_swept_up(tmp_path: Path) -> None:
+def test_what_was_not_finished_is_swept_up_and_what_is_not_ours_stays(tmp_path: Path) -> None:
     (tmp_path / "half.new").write_bytes(b"half")
+    os.utime(tmp_path / "half.new", (0, 0))
+    (tmp_path / "growing.new").write_bytes(b"another process writes it just now")
     (tmp_path / "empty.state").write_bytes(b"")
+    (tmp_path / "letter.txt").write_text("Dear Anna")
+    (tmp_path / "folder.state").mkdir()
     _open(tmp_path).close()
-    assert not list(tmp_path.iterdir())
+    assert {path.name for path in tmp_path.iterdir()} == {"growing.new", "letter.txt", "folder.state"}
+
+
+def test_of_files_with_the_same_beginning_the_smallest_is_read(tmp_path: Path) -> None:
+    saved = _open(tmp_path)
+    _keep(saved, np.concatenate([_tokens(20), _tokens(50, 500)]), b"x" * 500)
+    _keep(saved, np.concatenate([_tokens(20), _tokens(10, 700)]), b"y" * 100)
+    kept, length = saved.best(_tokens(20))
+    assert length == 20
+    assert kept
+    assert saved.read(kept) == bytearray(b"y" * 100)
+    saved.close()
 
 
 def test_the_oldest_makes_room_and_an_earlier_state_its_later_one(tmp_path: Path) -> None:
@@ -108,4 +124,5 @@ def test_a_disk_that_does_not_take_it_costs_nothing_but_the_state(tmp_path: Path
     saved = _open(tmp_path / "file")
     _keep(saved, _tokens(10), b"state")
     assert saved.best(_tokens(10)) == (None, 0)
+    assert not saved.ready()  # it rests a while before it tries again
     saved.close()
