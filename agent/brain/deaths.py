@@ -1,8 +1,9 @@
 """Deaths of too little memory: noticed at the next start, remembered, and told to the owner.
 
 Owns: a small file, and the rule. A process that serves a model writes which one, and how often the kernel had killed for want of
-memory by then. If it did not end in good order and the kernel has killed since, that was such a death. It counts until the box is
-started anew, or other models or settings are at hand: then conditions are new, and the model may try again.
+memory by then: in its own control group where there is one, else on the box. As long as it lives on, what is killed are others, and
+it takes note. If it did not end in good order and the kernel has killed since, that was such a death. It counts until the box is started
+anew, or other models or settings are at hand: then conditions are new, and the model may try again.
 Does not know: what a death leads to (`fit`), or how a model is loaded.
 """
 
@@ -13,6 +14,7 @@ import hashlib
 import json
 import logging
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -39,17 +41,31 @@ class Deaths:
         self._root = root
         self._conditions = hashlib.sha256(conditions.encode()).hexdigest()
         self._boot = text(root / "proc/sys/kernel/random/boot_id")
+        self._lock = threading.Lock()
+        self._serving: dict[str, Any] | None = None  # as this process wrote it
         self.counts: dict[str, int] = {}  # by the model's name
         self.notice = ""  # for the owner
         self._look()
 
     def begins(self, model: str, title: str, context: int) -> None:
         """A model is about to be loaded."""
-        self._write({"model": model, "title": title, "context": context, "kills": self._kills()})
+        with self._lock:
+            self._serving = {"model": model, "title": title, "context": context, "kills": self._kills()}
+            self._write(self._serving)
+
+    def survives(self) -> None:
+        """We are still here: those whom the kernel has killed until now were others."""
+        with self._lock:
+            kills = self._kills()
+            if self._serving and self._serving["kills"] != kills:
+                self._serving = {**self._serving, "kills": kills}
+                self._write(self._serving)
 
     def ends(self) -> None:
         """It was let go in good order."""
-        self._write(None)
+        with self._lock:
+            self._serving = None
+            self._write(None)
 
     def _look(self) -> None:
         try:
@@ -64,9 +80,7 @@ class Deaths:
             self.counts, self.notice = {}, ""  # none yet, or torn: as if nothing had happened
 
     def _judge(self, serving: dict[str, Any] | None) -> None:
-        if serving is None or not any(
-            now > before for now, before in zip(self._kills(), serving["kills"], strict=True)
-        ):
+        if serving is None or not _risen(serving["kills"], self._kills()):
             return
         model = str(serving["model"])
         self.counts[model] = self.counts.get(model, 0) + 1
@@ -77,15 +91,15 @@ class Deaths:
         logs.event(_log, "model.died", level=logging.ERROR, model=model, deaths=self.counts[model])
         self._write(None)
 
-    def _kills(self) -> list[int]:
-        """How often the kernel has killed for want of memory: on the box, and in our own control group."""
-        sources = [self._root / "proc/vmstat"]
+    def _kills(self) -> dict[str, int]:
+        """How often the kernel has killed for want of memory: on the box, and in our own control group, whose count has those of the
+        box in it that were of the group."""
+        sources = {"box": self._root / "proc/vmstat"}
         for folder, version in groups(self._root, "memory"):
-            sources.append(folder / ("memory.events" if version == 2 else "memory.oom_control"))
+            sources["own"] = folder / ("memory.events" if version == 2 else "memory.oom_control")
             break
-        found = (_KILLS.search(text(source)) for source in sources)
-        counts = [int(match[1]) if match else 0 for match in found]
-        return [*counts, 0][:2]
+        found = {name: _KILLS.search(text(source)) for name, source in sources.items()}
+        return {name: int(match[1]) for name, match in found.items() if match}
 
     def _write(self, serving: dict[str, Any] | None) -> None:
         """Not synced to the medium: what a power cut takes with it belongs to a boot that is over."""
@@ -100,3 +114,8 @@ class Deaths:
             temporary = self._file.with_suffix(".new")
             temporary.write_text(json.dumps(content), encoding="utf-8")
             temporary.replace(self._file)
+
+
+def _risen(before: dict[str, int], now: dict[str, int]) -> bool:
+    narrowest = "own" if "own" in before and "own" in now else "box"
+    return now.get(narrowest, 0) > before.get(narrowest, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,37 @@ def test_a_kill_in_our_own_group_is_noticed_too(file: Path, kernel: Kernel, vers
     _serve(file, kernel)
     kernel.group(before.replace("oom_kill 3", "oom_kill 4"), version=version)
     assert _start(file, kernel).counts == {MODEL: 1}
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_kill_elsewhere_is_none_of_ours_where_we_have_a_group(
+    file: Path, kernel: Kernel, version: int
+) -> None:
+    kernel.group("oom_kill 3\n", version=version)
+    _serve(file, kernel)
+    kernel.kills(7)
+    deaths = _start(file, kernel)
+    assert (deaths.counts, deaths.notice) == ({}, "")
+
+
+def test_what_was_killed_while_we_lived_on_were_others(file: Path, kernel: Kernel) -> None:
+    deaths = _serve(file, kernel)
+    kernel.kills(1)
+    deaths.survives()
+    assert _start(file, kernel).counts == {}
+    kernel.kills(2)
+    assert _start(file, kernel).counts == {MODEL: 1}
+
+
+def test_to_survive_writes_nothing_unless_somebody_was_killed(file: Path, kernel: Kernel) -> None:
+    deaths = _serve(file, kernel)
+    before = file.stat().st_ino
+    deaths.survives()
+    assert file.stat().st_ino == before
+    deaths.ends()
+    kernel.kills(1)
+    deaths.survives()
+    assert json.loads(file.read_text())["serving"] is None
 
 
 def test_a_plain_kill_changes_nothing(file: Path, kernel: Kernel) -> None:
