@@ -10,7 +10,7 @@ import pytest
 from agent.brain.fit import Accelerator, Box, Plan, Stock, Wish, boards
 from agent.brain.fit.choosing import choose
 from agent.brain.fit.offloading import room
-from agent.errors import NotFoundError
+from agent.errors import ModelError, NotFoundError
 from agent.models import catalogue
 from agent.models.catalogue import Model
 from agent.models.shape import Shape
@@ -144,6 +144,21 @@ def test_the_smallest_halves_its_context_for_ever() -> None:
         _plan(_box(8000), deaths={LARGE: 2, MIDDLE: 2, SMALL: deaths}).options.context for deaths in range(6)
     ]
     assert contexts == [4096, 2048, 1024, 512, 512, 512]
+
+
+def test_the_least_there_is_stays_and_says_that_it_is() -> None:
+    plans = [_plan(_box(8000), deaths={LARGE: 2, MIDDLE: 2, SMALL: deaths}) for deaths in (0, 1, 2, 3, 4, 90)]
+    assert {plan.model.name for plan in plans} == {SMALL}
+    assert plans[-1].options == plans[-2].options == plans[-3].options
+    said = ["cannot do with less" in " ".join(plan.why) for plan in plans]
+    assert said == [False] * 3 + [True] * 3
+
+
+def test_models_of_which_nothing_is_known_are_refused_in_words() -> None:
+    unknown = tuple(dataclasses.replace(model, shape=None) for model in CHAT)
+    for models in (unknown, ()):
+        with pytest.raises(ModelError, match="how much memory"):
+            _plan(_box(8000), models=models)
 
 
 def test_a_card_holds_as_many_whole_layers_as_fit() -> None:

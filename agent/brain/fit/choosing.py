@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from agent.brain import Options
 from agent.brain.fit import Box, Footprint, Plan, Stock, Wish, sentences
 from agent.brain.fit.offloading import place
-from agent.errors import NotFoundError
+from agent.errors import ModelError, NotFoundError
 from agent.models.catalogue import Catalogue, Model
 from agent.models.shape import Shape
 
@@ -30,14 +30,20 @@ def choose(stock: Stock, box: Box, wish: Wish) -> Plan:
     """The plan for this box.
 
     Args:
-        stock: The models; at least one has a shape.
+        stock: The models.
         box: The machine.
         wish: What the owner asks for.
 
     Raises:
         NotFoundError: No model has the owner's name for it.
+        ModelError: Of no model it is known what it needs.
     """
     plans = list(_in_order(stock, box, wish))
+    if not plans:
+        raise ModelError(
+            "I know of no model how much memory it needs.",
+            hint="The files of the models may be damaged; the log of the brain says more.",
+        )
     return next((plan for plan in plans if plan.fits), plans[-1])
 
 
@@ -48,7 +54,7 @@ def _in_order(stock: Stock, box: Box, wish: Wish) -> Iterator[Plan]:
         if stock.deaths.get(model.name, 0) >= GIVEN_UP and not last:
             continue
         alone = bool(wish.named) and model.name == wish.named
-        for plan in _plans(stock, model, box, wish, least=_SMALLEST if last else MODERATE):
+        for plan in _plans(stock, model, box, wish, last=last):
             yield plan
             if plan.fits:
                 return
@@ -70,16 +76,17 @@ def _smaller(stock: Stock, model: Model) -> list[Model]:
     return [other for other in stock.models if other.memory < model.memory]
 
 
-def _plans(stock: Stock, model: Model, box: Box, wish: Wish, *, least: int) -> Iterator[Plan]:
+def _plans(stock: Stock, model: Model, box: Box, wish: Wish, *, last: bool) -> Iterator[Plan]:
     shape = stock.shape(model)
     assert shape is not None  # noqa: S101 - the candidates are chosen by it
     died = stock.deaths.get(model.name, 0)
     most = min(wish.context, model.context)
     if died:
         most = max(_SMALLEST, most >> died)
-    for context, cells, kv_type in _ladder(most, least):
+    for context, cells, kv_type in _ladder(most, _SMALLEST if last else MODERATE):
         options = _options(box, wish, context=context, cells=cells, kv_type=kv_type)
-        yield _plan(model, shape, options, box, wish, died=died)
+        least = last and context <= _SMALLEST
+        yield _plan(model, shape, options, box, wish, died=died, least=least)
 
 
 def _ladder(most: int, least: int) -> Iterator[tuple[int, int, str]]:
@@ -111,7 +118,9 @@ def _options(box: Box, wish: Wish, *, context: int, cells: int, kv_type: str) ->
     )
 
 
-def _plan(model: Model, shape: Shape, options: Options, box: Box, wish: Wish, *, died: int) -> Plan:
+def _plan(
+    model: Model, shape: Shape, options: Options, box: Box, wish: Wish, *, died: int, least: bool
+) -> Plan:
     layers, footprint = place(shape, options, box, wish.gpu_layers)
     everything = layers == shape.layers + 1
     if everything and not wish.threads:
@@ -120,7 +129,7 @@ def _plan(model: Model, shape: Shape, options: Options, box: Box, wish: Wish, *,
     plan = Plan(
         model=model, shape=shape, options=options, footprint=footprint, fits=_fits(footprint, box, wish)
     )
-    return dataclasses.replace(plan, why=sentences.explain(plan, box, wish, died))
+    return dataclasses.replace(plan, why=sentences.explain(plan, box, wish, died, least=least))
 
 
 def _fits(footprint: Footprint, box: Box, wish: Wish) -> bool:

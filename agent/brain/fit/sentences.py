@@ -19,7 +19,7 @@ _QUICK = {
 }  # as Linux names them; products of many small numbers at once
 
 
-def explain(plan: Plan, box: Box, wish: Wish, died: int) -> tuple[str, ...]:
+def explain(plan: Plan, box: Box, wish: Wish, died: int, *, least: bool) -> tuple[str, ...]:
     """All of them, the most important first.
 
     Args:
@@ -27,10 +27,11 @@ def explain(plan: Plan, box: Box, wish: Wish, died: int) -> tuple[str, ...]:
         box: The machine.
         wish: What the owner asked for.
         died: How often this model died of too little memory.
+        least: There is nothing smaller to step down to.
     """
     sentences = (
         _model(plan, box, wish),
-        _step_down(died),
+        _step_down(died, least=least),
         _memory(plan),
         _context(plan, wish),
         _shortened(plan),
@@ -56,9 +57,14 @@ def _model(plan: Plan, box: Box, wish: Wish) -> str:
     return f"It is the smallest there is; no model leaves {wish.reserve} of this box's {box.memory} MB to the rest."
 
 
-def _step_down(died: int) -> str:
+def _step_down(died: int, *, least: bool) -> str:
+    if not died:
+        return ""
+    sentence = "It has less room than it could have, because it did not get all its memory before."
     return (
-        "It has less room than it could have, because it did not get all its memory before." if died else ""
+        f"{sentence} I cannot do with less than this; if it fails again, the box needs more memory."
+        if least
+        else sentence
     )
 
 
