@@ -1,4 +1,6 @@
-"""Updates over HTTP: which models there are, and how far each is. Whoever wants one lays a wish onto the shelf (`agent/models/wanted.py`).
+"""Updates over HTTP: which models there are, and how far each is.
+
+Whoever wants one lays a wish onto the shelf (`agent/models/wanted.py`).
 
 Owns: the routes. Does not know: how a model is fetched (`agent/models/fetch.py`) or which are wanted (`wishes`).
 """
