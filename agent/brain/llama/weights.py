@@ -7,6 +7,7 @@ Does not know: contexts, sampling, or who asks. Safe to use from many threads: n
 from __future__ import annotations
 
 import ctypes
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,18 @@ from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
 from agent.brain import Options, Turn
 from agent.brain.llama import library
+from agent.brain.llama.lengths import Lengths, outermost
 from agent.errors import ModelError, RequestError
 
 _PIECE_BYTES = 512  # longer than any token's text
 _TEMPLATE_BYTES = 65_536
 _EVERY_LAYER = 999
+# Tokens that the library looks for before it cuts the rest of a text.
+_ALONE = (
+    llama_cpp.LLAMA_TOKEN_ATTR_CONTROL
+    | llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED
+    | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN
+)
 
 
 class Weights:
@@ -47,6 +55,7 @@ class Weights:
             self.close()
             raise
         self._pieces: dict[int, bytes] = {}
+        self._context = options.context
 
     def close(self) -> None:
         """Gives the memory back. No context may use it any more."""
@@ -64,14 +73,25 @@ class Weights:
         """How many there are."""
         return int(llama_cpp.llama_model_n_layer(self.pointer))
 
-    def tokenise(self, text: str, *, begin: bool) -> list[int]:
+    def tokenise(self, text: str, *, begin: bool, param: str = "prompt") -> list[int]:
         """The text in tokens, control words included.
 
         Args:
             text: Any text.
             begin: Put the token of a text's beginning before it, if the model has one.
+            param: The request's field that it is.
+
+        Raises:
+            RequestError: It is so long that it cannot fit into the context.
         """
         data = text.encode()
+        if len(data) > self._context and self._lengths.fewest(text) >= self._context:
+            # Cutting it would take many seconds, in which nobody could hang up.
+            raise RequestError(
+                f"The prompt is far too long; this model takes at most {self._context - 1} tokens.",
+                hint="Send a shorter one, or raise brain.context.",
+                param=param,
+            )
         room = len(data) + 2
         tokens = (llama_cpp.llama_token * room)()
         count = llama_cpp.llama_tokenize(self.vocabulary, data, len(data), tokens, room, begin, True)
@@ -89,7 +109,7 @@ class Weights:
             {"role": turn.role, "content": disarmed(turn.text, self._control_words)} for turn in turns
         ]
         try:
-            return self.tokenise(self._template(messages=messages).prompt, begin=False)
+            return self.tokenise(self._template(messages=messages).prompt, begin=False, param="messages")
         except (
             TemplateError,
             ArithmeticError,
@@ -136,6 +156,17 @@ class Weights:
         return tuple(
             self._word(token) for token in every if llama_cpp.llama_vocab_is_control(self.vocabulary, token)
         )
+
+    @functools.cached_property
+    def _lengths(self) -> Lengths:
+        every = range(self.size)
+        longest = max(len(llama_cpp.llama_vocab_get_text(self.vocabulary, token)) for token in every)
+        alone = (
+            self._word(token)
+            for token in every
+            if llama_cpp.llama_vocab_get_attr(self.vocabulary, token) & _ALONE
+        )
+        return Lengths(longest, outermost(alone))
 
     def _word(self, token: int) -> str:
         if token < 0:
