@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
@@ -18,6 +19,8 @@ from agent.brain.remote.runtime import Remote
 from agent.errors import ModelError, NisseError, UnavailableError
 
 _log = logging.getLogger(__name__)
+
+_LOOK_S = 0.25  # the contract's: so often a reader may look whether anybody still waits
 
 Borrow = Callable[[], AbstractContextManager[Runtime]]
 
@@ -121,9 +124,16 @@ class _Either(brain.Answer):
         except NisseError as failed:
             if spoken:
                 raise
-            self._replace(failed)
+            change = self._begin_to_replace(failed)
         else:
             return
+        while not self._closed:
+            try:
+                change.result(timeout=_LOOK_S)
+            except TimeoutError:
+                yield Piece()
+            else:
+                break
         yield from self._answer
 
     def close(self) -> None:
@@ -135,9 +145,23 @@ class _Either(brain.Answer):
     def seconds(self) -> float:
         return self._answer.seconds
 
-    def _replace(self, failed: NisseError) -> None:
+    def _begin_to_replace(self, failed: NisseError) -> Future[None]:
+        """In a thread of its own: the other may have to wait for its model."""
         self._answer.close()
-        answer = _instead(failed, self._change)
+        change: Future[None] = Future()
+
+        def replace() -> None:
+            try:
+                self._replace(_instead(failed, self._change))
+            except BaseException as none:  # noqa: BLE001 - it is raised again by who waits for the answer
+                change.set_exception(none)
+            else:
+                change.set_result(None)
+
+        threading.Thread(target=replace, name="changing-over", daemon=True).start()
+        return change
+
+    def _replace(self, answer: Answer) -> None:
         with self._lock:
             self._answer = answer
             if self._closed:

@@ -5,12 +5,13 @@ The model that stands in is here a second server, which fails only when it is to
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from agent.brain import Asker, Options, Request, Runtime, Turn
+from agent.brain import Asker, Options, Piece, Request, Runtime, Turn
 from agent.brain.remote.fallback import WithFallback
 from agent.brain.remote.place import Place
 from agent.brain.remote.runtime import Remote
@@ -128,6 +129,45 @@ def test_whoever_leaves_while_the_other_answers_frees_its_place(both: Both) -> N
     assert both.second.hung_up.wait(5)
     assert both.lent == 0
     assert not [piece for piece in pieces if piece.finish]
+
+
+class Late:
+    """The stand-in, lent only when the test says so."""
+
+    def __init__(self, both: Both) -> None:
+        self.both = both
+        self.asked, self.go_on, self.given_back = threading.Event(), threading.Event(), threading.Event()
+        both.runtime = WithFallback(both.remote, self.lend)
+        both.first.status = 500
+
+    @contextmanager
+    def lend(self) -> Iterator[Runtime]:
+        self.asked.set()
+        self.go_on.wait(10)
+        with self.both.lend() as runtime:
+            yield runtime
+        self.given_back.set()
+
+
+def test_who_waits_for_the_other_hears_that_the_line_is_alive(both: Both) -> None:
+    late = Late(both)
+    with both.runtime.submit(both.runtime.prepare(HI), Asker()) as answer:
+        pieces = iter(answer)
+        until(lambda: next(pieces) == Piece() and late.asked.is_set(), 10, "the change")
+        assert [next(pieces), next(pieces)] == [Piece(), Piece()]
+        late.go_on.set()
+        assert "".join(piece.text for piece in pieces) == "I stand in."
+
+
+def test_whoever_leaves_while_the_other_is_waited_for_keeps_nothing_lent(both: Both) -> None:
+    late = Late(both)
+    answer = both.runtime.submit(both.runtime.prepare(HI), Asker())
+    pieces = iter(answer)
+    until(lambda: next(pieces) == Piece() and late.asked.is_set(), 10, "the change")
+    answer.close()
+    assert not list(pieces)
+    late.go_on.set()
+    assert late.given_back.wait(10)
 
 
 def test_whoever_leaves_before_the_change_asks_nobody_else(both: Both) -> None:
