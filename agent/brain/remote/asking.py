@@ -41,6 +41,11 @@ def body(request: Request, model: str, *, extensions: bool) -> dict[str, Any]:
     return made | _extensions(request) if extensions else made
 
 
+def extras(request: Request) -> frozenset[str]:
+    """The fields that OpenAI's interface does not have."""
+    return frozenset(_extensions(request))
+
+
 def _sampling(request: Request) -> dict[str, Any]:
     made: dict[str, Any] = {"temperature": request.temperature, "top_p": request.top_p}
     given: dict[str, Any] = {

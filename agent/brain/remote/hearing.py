@@ -39,12 +39,19 @@ class Lines:
 class Hearing:
     """One answer as it comes."""
 
-    def __init__(self) -> None:
-        self.ended = False  # the server said that this was all
+    def __init__(self, most: int) -> None:
+        """Begins with nothing heard.
+
+        Args:
+            most: Chunks after which the answer ends as by a limit: a model may repeat itself for ever, or think.
+        """
+        self.ended = False  # this was all
+        self._most = most
         self._finish = ""
         self._calls: dict[int, dict[str, str]] = {}
         self._usage: dict[str, Any] = {}
         self._heard = 0  # pieces with something in them
+        self._chunks = 0
 
     def push(self, line: str) -> Piece | None:
         """What a line of the stream adds; None for nothing.
@@ -104,6 +111,9 @@ class Hearing:
         tokens = tuple(_tokens(told)) if told else ()
         # What the model thinks to itself (reasoning_content) is no part of the answer.
         self._heard += bool(text or tokens or delta.get("tool_calls"))
+        self._chunks += 1
+        if self._chunks >= self._most and not self._finish:
+            self.ended, self._finish = True, "length"
         return Piece(text=text, tokens=tokens) if text or tokens else None
 
     def _add_call(self, part: Mapping[str, Any]) -> None:

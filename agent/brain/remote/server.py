@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 _CONNECT_S = 5.0
 _LOOK_S = 10.0  # at most, to look whether it is there
 _LONGEST_BODY = 1_000_000  # bytes that are read of a refusal or a list
+_LONGEST_ANSWER = 32_768  # chunks, of a server whose context nobody knows
 _FALSE_REQUEST = (400, 413, 422)  # the request's fault, not the server's
 
 
@@ -41,6 +42,7 @@ class Server:
         self.model = place.model
         self.context = place.context
         self.plain = False  # it does not take extensions
+        self._taken: frozenset[str] = frozenset()  # extensions that it took
         self._place = place
         logs.keep_secret(place.key.reveal())
         key = place.key.reveal()
@@ -102,11 +104,15 @@ class Server:
 
     async def _asked(self, request: Request) -> AsyncIterator[Piece]:
         if not self.plain:
+            extras = asking.extras(request)
             try:
                 async for piece in self._tried(request, extensions=True):
+                    self._taken |= extras
                     yield piece
             except RequestError:
-                pass  # perhaps because of them
+                if extras <= self._taken:
+                    raise
+                # Else perhaps because of them.
             else:
                 return
         strict = not self.plain
@@ -121,10 +127,10 @@ class Server:
         async with self._http.stream("POST", asking.path(request).lstrip("/"), json=body) as response:
             if response.status_code != 200:
                 raise _refusal(response, await _read(response))
-            lines, hearing = Lines(), Hearing()
+            lines, hearing = Lines(), Hearing(self.context or _LONGEST_ANSWER)
             async for block in response.aiter_bytes():
                 for line in lines.push(block):
-                    if piece := hearing.push(line):
+                    if not hearing.ended and (piece := hearing.push(line)):
                         yield piece
                 if hearing.ended:
                     break

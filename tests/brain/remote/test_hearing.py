@@ -17,7 +17,7 @@ from tests.fakes.openai_server import said
 
 
 def _heard(*chunks: Any) -> list[Piece]:
-    hearing = Hearing()
+    hearing = Hearing(1000)
     pieces = [hearing.push(f"data: {json.dumps(chunk)}") for chunk in chunks]
     return [*(piece for piece in pieces if piece), hearing.end()]
 
@@ -66,6 +66,16 @@ def test_what_a_limit_cut_short_says_so() -> None:
     assert _heard(*said("Owls", finish="length"))[-1].finish == "length"
 
 
+@pytest.mark.parametrize(("field", "counted"), [("content", 3), ("reasoning", 0)])
+def test_an_answer_without_end_is_ended(field: str, counted: int) -> None:
+    hearing = Hearing(3)
+    for _ in range(3):
+        assert not hearing.ended
+        hearing.push(f"data: {json.dumps(_delta(**{field: 'on '}))}")
+    assert hearing.ended
+    assert (hearing.end().finish, hearing.end().answer_tokens) == ("length", counted)
+
+
 def test_what_it_thinks_to_itself_is_no_answer() -> None:
     assert _heard(_delta(reasoning_content="Hm."), _delta(reasoning="Hm."), *said("Yes."))[0].text == "Yes."
 
@@ -101,7 +111,7 @@ def test_a_call_that_a_limit_cut_short_stays_text(arguments: str) -> None:
 
 
 def test_a_call_that_does_not_end_is_refused() -> None:
-    hearing = Hearing()
+    hearing = Hearing(1000)
     with pytest.raises(ModelError, match="does not end"):
         for _ in range(30):
             hearing.push(f"data: {json.dumps(_call(0, 'clock', 'x' * 100_000))}")
@@ -138,12 +148,12 @@ def test_likelihoods_of_a_chat_and_of_a_completion() -> None:
 )  # fmt: skip
 def test_what_is_no_answer_is_said(line: str) -> None:
     with pytest.raises(ModelError):
-        Hearing().push(line)
+        Hearing(1000).push(line)
 
 
 @given(any_.text(max_size=100))
 def test_whatever_comes_it_raises_nothing_else(text: str) -> None:
-    hearing = Hearing()
+    hearing = Hearing(1000)
     try:
         hearing.push(f"data: {text}")
         hearing.push(text)
@@ -152,9 +162,9 @@ def test_whatever_comes_it_raises_nothing_else(text: str) -> None:
 
 
 def test_comments_and_other_lines_are_nothing() -> None:
-    assert [Hearing().push(line) for line in ("", ": ping", "event: message", "id: 7", "data: [DONE]")] == [
-        None
-    ] * 5
+    assert [
+        Hearing(1000).push(line) for line in ("", ": ping", "event: message", "id: 7", "data: [DONE]")
+    ] == [None] * 5
 
 
 def test_an_answer_without_end_is_one_that_broke_off() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -95,6 +96,24 @@ def test_a_strict_server_is_asked_without_extensions_from_then_on(
         assert _text(_ask(runtime)) == "Owls hunt at night."
     assert ["top_k" in body for body in server.asked] == [True, False, False]
     assert not runtime.info()["extensions"]
+
+
+def test_a_server_that_took_the_extensions_is_not_asked_twice(server: OpenAIServer, remote: Makes) -> None:
+    runtime = remote()
+    _ask(runtime)
+    server.status, server.said = 400, "Too long."
+    with pytest.raises(RequestError, match="Too long"):
+        _ask(runtime)
+    assert len(server.asked) == 2
+    with pytest.raises(RequestError, match="Too long"):
+        _ask(runtime, dataclasses.replace(HI, repeat_penalty=1.1))  # which it has not seen yet
+    assert len(server.asked) == 4
+
+
+def test_an_answer_ends_where_the_servers_context_does(server: OpenAIServer, remote: Makes) -> None:
+    server.chunks = said(*["on and "] * 5000)
+    pieces = _ask(remote(context=100))
+    assert (len(pieces), pieces[-1].finish, pieces[-1].answer_tokens) == (101, "length", 100)
 
 
 def test_a_wrong_request_is_the_requests_fault(server: OpenAIServer, remote: Makes) -> None:
