@@ -44,6 +44,7 @@ def _devices() -> tuple[Device, ...]:
     """What the library can compute with; nothing without it, which is told when a model is to be loaded."""
     try:
         from agent.brain.llama.devices import devices  # noqa: PLC0415 - the library is loaded when it is needed
-    except ImportError:
+
+        return devices()
+    except (ImportError, OSError, RuntimeError):  # the last two: llama_cpp, whose library does not load
         return ()
-    return devices()

@@ -34,6 +34,8 @@ _RELOAD_GRACE_S = 60.0  # for the answers that are being given when a reload is 
 _RELOAD_S = 900.0  # a large model from a slow card
 _PATIENCE_S = 30.0  # of those who come while models are changed
 _SOON_S = 5.0
+_LAST_LOAD_S = 15.0  # for a load that is going on when the process ends; it cannot be broken off
+_UNFORESEEN = "Something went wrong while I looked for a model: {broken}. I look again in a minute; the log of the brain says more."
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Loader:
         self._reloads = 0
         self._failures: dict[str, int] = {}  # to load, by model
         self._troubles: list[str] = []
+        self._break = ""  # why the last round came to no end
         self._box: Box | None = None
         self._target: Plan | None = None
         self.loading = False
@@ -88,12 +91,14 @@ class Loader:
         self._thread.start()
 
     def close(self) -> None:
-        """Ends the waiting and gives the model's memory back."""
+        """Ends all answers, then the waiting, and gives the model's memory back."""
         self._stop.set()
         self._wake()
+        self._deaths.ends()  # first: a load may go on until the process is killed
+        self._give_out_nothing()
         if self._thread.is_alive():
-            self._thread.join(timeout=60)
-        self._let_go(0)
+            self._thread.join(timeout=_LAST_LOAD_S)
+        self._give_out_nothing()  # what was loaded meanwhile goes, too
 
     def prefer(self, elsewhere: Callable[[], Loaded | None], *names: str) -> None:
         """Puts a model on another machine before ours, as long as it answers. To be called before the start.
@@ -162,7 +167,7 @@ class Loader:
             self._reload_asked = True
             self._reloading.notify_all()
             self._reloading.wait_for(lambda: self._reloads >= goal or self._stop.is_set(), timeout=_RELOAD_S)
-        if self._leases.held is None:
+        if self.loaded is None:
             raise self._nothing_yet()
 
     def info(self) -> dict[str, Any]:
@@ -197,20 +202,34 @@ class Loader:
         }
 
     def _run(self) -> None:
-        self._box = self._look()
         while not self._stop.is_set():
             try:
+                if self._box is None:
+                    self._box = self._look()
                 self._round()
-            except NisseError as wrong:  # the owner named a model that nobody knows
-                self.state = str(wrong)
-                logs.event(_log, "model.unknown", level=logging.ERROR, error=wrong)
-                self._stop.set()
-                self._finish_reload()
-                return
-            self._rest(_POLL_S)
+            except Exception as broken:  # noqa: BLE001 - without this thread there would be no model until the next start
+                self._broke(broken)
+                self._rest(_AGAIN_S)
+            else:
+                self._mend()
+                self._rest(_POLL_S)
+
+    def _broke(self, broken: Exception) -> None:
+        """Says why it is not known which model should answer: the owner named one that nobody knows, or the unforeseen."""
+        said = str(broken) if isinstance(broken, NisseError) else _UNFORESEEN.format(broken=repr(broken))
+        if said != self._break:  # else the log has it
+            _log.error("loading.broke why=%s", said, exc_info=broken)
+        self.state = self._break = said
+        self._finish_reload()
+
+    def _mend(self) -> None:
+        if self._break:
+            self._break = ""
+            self._say(self._leases.held)
 
     def _round(self) -> None:
         """Looks once what should answer, and sees to it as far as the files are here."""
+        self._deaths.survives()
         reload = self._reload_asked
         if reload:
             self._forgive()
@@ -239,8 +258,19 @@ class Loader:
         return plan
 
     def _bring(self, grace: float) -> None:
+        """Has the best that is here answer."""
+        loaded: Loaded | None = None
+        try:
+            self._let_go(grace)
+            loaded = self._load()
+            self._say(loaded)
+        finally:  # whatever happened, nobody waits any longer for the change
+            self._leases.put(loaded)
+        if self._reload_asked:  # whoever asked while it was loaded has what was asked for
+            self._finish_reload()
+
+    def _load(self) -> Loaded | None:
         """Loads the best that is here, and less if that does not load."""
-        self._let_go(grace)
         loaded: Loaded | None = None
         tried = set()
         while loaded is None and not self._stop.is_set():
@@ -255,10 +285,7 @@ class Loader:
                 self._failures[name] += 1
             else:
                 loaded = self._try(plan)
-        self._say(loaded)
-        self._leases.put(loaded)
-        if self._reload_asked:  # whoever asked while it was loaded has what was asked for
-            self._finish_reload()
+        return loaded
 
     def _best_here(self) -> Plan | None:
         """The plan for the wanted model, or while its file is not here, for the best of those that are."""
@@ -267,7 +294,7 @@ class Loader:
         if self.shelf.installed(target.model):
             return target
         stock = self._supply.installed(self._all_deaths())
-        if not stock.models:
+        if not any(stock.shape(model) for model in stock.models):
             return None
         plan = choose(stock, self._box, dataclasses.replace(self._wish, named=""))
         return plan if plan.fits or plan.model.memory <= target.model.memory else None
@@ -277,6 +304,9 @@ class Loader:
         self.state, self.loading = f"{model.title} is being loaded.", True
         begun = time.perf_counter()
         self._deaths.begins(model.name, model.title, plan.options.context)
+        if self._stop.is_set():
+            self._deaths.ends()  # `close` may have said so just before
+            return None
         try:
             kind = registry.load("agent.brain", self._supply.suffix(model))
             runtime: Runtime = kind.Runtime(self.shelf.path(model), plan.options)
@@ -325,6 +355,10 @@ class Loader:
         if old:
             old.runtime.close()
             self._deaths.ends()
+
+    def _give_out_nothing(self) -> None:
+        self._let_go(0)
+        self._leases.put(None)
 
     def _finish_reload(self) -> None:
         with self._reloading:

@@ -7,6 +7,7 @@ Does not know: how a question is answered (`answering`), nor which model answers
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -37,12 +38,22 @@ def main(settings: Settings) -> None:
     there = elsewhere.for_house(settings, loader)
     heap.keep_small(lambda: _queue(loader).working > 0)
     loader.start()
+    leaving = threading.Event()
+    ending = threading.Thread(target=_end, args=(leaving, loader, there), name="ending")
+    ending.start()
     try:
-        serve.run(create_app(settings, loader, there), settings.text("brain.url"))
+        serve.run(create_app(settings, loader, there), settings.text("brain.url"), leaving=leaving.set)
     finally:
-        if there:
-            there.close()
-        loader.close()
+        leaving.set()
+        ending.join()
+
+
+def _end(leaving: threading.Event, loader: Loader, there: Elsewhere | None) -> None:
+    """Ends the answers before the server: it waits for them, and conversations have yet to be kept."""
+    leaving.wait()
+    if there:
+        there.close()
+    loader.close()
 
 
 def create_app(settings: Settings, loader: Loader, there: Elsewhere | None = None) -> Flask:

@@ -61,7 +61,8 @@ class Supply:
             try:
                 runtime = registry.load("agent.brain", self.suffix(model))
                 self._shapes[model.name] = runtime.shape(self.shelf.path(model))
-            except (NisseError, ImportError) as failed:  # it will not load either; that is said then
+            except (NisseError, ImportError, OSError, RuntimeError) as failed:
+                # It will not load either, which is said then: the runtime or its library is missing, or the file is none of its kind.
                 logs.event(_log, "model.shapeless", level=logging.WARNING, model=model.name, error=failed)
                 self._shapes[model.name] = None
         return self._shapes[model.name]

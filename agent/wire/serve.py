@@ -86,20 +86,27 @@ def service(
     return app
 
 
-def run(app: Flask, url: str) -> None:
+def run(app: Flask, url: str, *, leaving: Callable[[], None] = lambda: None) -> None:
     """Serves until SIGTERM or SIGINT, then returns.
 
     Args:
         app: The application.
         url: `http://host:port` to listen on.
+        leaving: As for `serve_at`.
     """
     place = urlsplit(url)
     serve_at(
-        app, place.hostname or "127.0.0.1", place.port or 80, max_body=int(app.config["MAX_CONTENT_LENGTH"])
+        app,
+        place.hostname or "127.0.0.1",
+        place.port or 80,
+        max_body=int(app.config["MAX_CONTENT_LENGTH"]),
+        leaving=leaving,
     )
 
 
-def serve_at(app: Flask, host: str, port: int, *, max_body: int) -> None:
+def serve_at(
+    app: Flask, host: str, port: int, *, max_body: int, leaving: Callable[[], None] = lambda: None
+) -> None:
     """Serves on one address until SIGTERM or SIGINT.
 
     Args:
@@ -107,8 +114,9 @@ def serve_at(app: Flask, host: str, port: int, *, max_body: int) -> None:
         host: Address to listen on.
         port: Port to listen on.
         max_body: Largest request body, in bytes.
+        leaving: Called at SIGTERM, before the server waits for open answers; it must not take time.
     """
-    signal.signal(signal.SIGTERM, _leave)
+    _leave_at_sigterm(leaving)
     try:
         server = waitress.create_server(
             app,
@@ -277,5 +285,10 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     error_task_class = _Refusal
 
 
-def _leave(_signal: int, _frame: Any) -> None:
-    sys.exit(0)
+def _leave_at_sigterm(leaving: Callable[[], None]) -> None:
+    def leave(_signal: int, _frame: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+        leaving()
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, leave)
