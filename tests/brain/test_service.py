@@ -156,15 +156,17 @@ def test_those_in_person_are_served_before_those_who_can_wait(brain: Client, run
 
 
 def test_a_background_answer_is_paused_for_somebody_and_then_goes_on(brain: Client, running: Running) -> None:
-    asked = {**ENDLESS, "max_tokens": 300}
-    whole = brain.post("/v1/completions", {**asked, "stream": False}, timeout=120)["choices"][0]["text"]
+    asked = {**ENDLESS, "max_tokens": 300, "stream_options": {"include_usage": True}}
     stream = brain.events("/v1/completions", asked, headers={"X-Nisse-Priority": "background"}, timeout=60)
     lines = [next(line for line in stream if line)]
     answer = brain.post("/v1/chat/completions", _chat("Hi", max_tokens=4))
     assert answer["choices"][0]["message"]["content"]
     assert _queue(running)["working"] == 1  # it is not finished; so it did not come first
     lines += [line for line in stream if line and line != "[DONE]"]
-    assert "".join(json.loads(line)["choices"][0]["text"] for line in lines) == whole
+    assert json.loads(lines[-1])["usage"]["completion_tokens"] == 300
+    finishes = [choice["finish_reason"] for line in lines for choice in json.loads(line)["choices"]]
+    assert finishes[-1] == "length"
+    assert set(finishes[:-1]) == {None}
 
 
 def test_it_says_how_busy_it_is_and_how_it_was_loaded(brain: Client, running: Running) -> None:

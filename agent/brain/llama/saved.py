@@ -66,7 +66,8 @@ class Saved:
         self._written = threading.Condition(self._lock)
         self._day, self.written = time.monotonic(), 0  # bytes, of this day
         self._kept: dict[Path, Kept] = {}
-        self._work: queue.Queue[tuple[Tokens, bytearray] | None] = queue.Queue()
+        self._unwritten: dict[Path, bytearray] = {}  # states of those that are being written
+        self._work: queue.Queue[tuple[Kept, bytearray] | None] = queue.Queue()
         self._waiting = 0
         self._rests_until = 0.0
         with contextlib.suppress(OSError):
@@ -104,7 +105,10 @@ class Saved:
         return found, longest
 
     def read(self, kept: Kept) -> bytearray | None:
-        """The state; None, and the file is gone, if it is not what it was."""
+        """The state, not to be changed; None, and the file is gone, if it is not what it was."""
+        with self._lock:
+            if unwritten := self._unwritten.get(kept.path):
+                return unwritten
         try:
             with kept.path.open("rb") as file:
                 _, _, count, size, checksum = _HEADER.unpack(file.read(_HEADER.size))
@@ -131,54 +135,55 @@ class Saved:
             return written and time.monotonic() >= self._rests_until
 
     def keep(self, tokens: Tokens, state: bytearray) -> bool:
-        """Has a conversation written soon; False if there is no room or too much was written today."""
+        """Has a conversation written soon, and knows it at once; False if there is no room or too much was written today."""
         size = _HEADER.size + 4 * len(tokens) + len(state)
+        name = hashlib.sha256(self._key + tokens.astype("<i4").tobytes()).hexdigest()[:32]
+        kept = Kept(self._folder / f"{name}{_SUFFIX}", tokens, size, time.time())
         with self._lock:
             if time.monotonic() - self._day > _DAY_S:
                 self._day, self.written = time.monotonic(), 0
             if size > self._most or self.written + size > self._most_a_day:
                 return False
             self._waiting += 1
-        self._work.put((tokens, state))
+            self._kept[kept.path] = kept
+            self._unwritten[kept.path] = state
+        self._work.put((kept, state))
         return True
 
     def _write_all(self) -> None:
         while (work := self._work.get()) is not None:
+            kept, state = work
             try:
-                self._write(*work)
+                self._write(kept, state)
             except OSError as failed:
                 self._rests_until = time.monotonic() + _REST_S
                 logs.event(_log, "state.unwritten", level=logging.WARNING, error=failed)
+                self.forget(kept.path)
             finally:
-                del work  # it may be as large as a model's memory
+                del work, state  # it may be as large as a model's memory
                 with self._written:
+                    self._unwritten.pop(kept.path, None)
                     self._waiting -= 1
                     self._written.notify_all()
 
-    def _write(self, tokens: Tokens, state: bytearray) -> None:
-        listed = tokens.astype("<i4").tobytes()
-        name = hashlib.sha256(self._key + listed).hexdigest()[:32]
-        path = self._folder / f"{name}{_SUFFIX}"
-        header = _HEADER.pack(
-            _MAGIC, self._key, len(tokens), len(state), zlib.crc32(state, zlib.crc32(listed))
-        )
-        size = len(header) + len(listed) + len(state)
-        unfinished = path.with_suffix(_UNFINISHED)
+    def _write(self, kept: Kept, state: bytearray) -> None:
+        listed = kept.tokens.astype("<i4").tobytes()
+        checksum = zlib.crc32(state, zlib.crc32(listed))
+        unfinished = kept.path.with_suffix(_UNFINISHED)
         try:
             with unfinished.open("wb") as file:
-                file.write(header)
+                file.write(_HEADER.pack(_MAGIC, self._key, len(kept.tokens), len(state), checksum))
                 file.write(listed)
                 file.write(state)
             unfinished.chmod(0o600)
-            unfinished.replace(path)
+            unfinished.replace(kept.path)
         except OSError:
             unfinished.unlink(missing_ok=True)
             raise
         with self._lock:
+            self.written += kept.size
             others = sorted(self._kept.values(), key=lambda each: each.used)
-            self._kept[path] = Kept(path, tokens, size, time.time())
-            self.written += size
-        self._make_room([each for each in others if each.path != path], tokens)
+        self._make_room([each for each in others if each.path != kept.path], kept.tokens)
 
     def _make_room(self, others: list[Kept], tokens: Tokens) -> None:
         """Only after the new file is there: a disk that does not take it must not cost the old ones too."""

@@ -24,7 +24,7 @@ _WORTH_WAITING = 32  # tokens of a common beginning that another answer is just 
 _WORTH_READING = 64  # tokens that the disk must know more than the memory
 _WORTH_KEEPING = 48  # tokens that are new since a conversation was kept, at the least
 _WORTH_KEEPING_S = 1.0  # seconds that reading them again would take, at the least
-_LIGHT = 1000  # tokens of quiet conversations that may stay in the model's memory
+_LIGHT = 256  # tokens of ended conversations that may stay in the model's memory beside an answer
 _CARD_BYTES = 50_000_000  # that a slow card reads in a second
 _PATIENCE_S = 5.0  # with a disk, when everything ends
 _QUIET_S = 2.0  # after which a conversation is kept; a quick next question saves the card a write
@@ -64,7 +64,24 @@ class Seating:
         job.sequence = sequence
         if not job.begun:
             job.reused = length
+        if job.left > _WORTH_WAITING:
+            self._park()
         return True
+
+    def _park(self) -> None:
+        """Takes conversations that have ended out of the model's memory, if the disk knows them or they are read again in no time.
+
+        Every answer looks past the tokens of all others that lie there, which costs it several hundredths per thousand; coming back
+        from the disk costs a conversation milliseconds. What the new one shares with them is its own by now.
+        """
+        idle = [each for each in self._places.all if each.length and not each.busy]
+        held = sum(each.length for each in idle)
+        for sequence in sorted(idle, key=lambda each: each.used):
+            if self._saved is None or held <= _LIGHT:
+                return
+            if self._keep(sequence) or not sequence.lasting:
+                held -= sequence.length
+                self._clear(sequence)
 
     def leave(self, job: Job) -> None:
         """The job goes, or goes to the end of the queue; what it knows stays until somebody needs the place."""
@@ -89,27 +106,15 @@ class Seating:
             job.sequence.length = 0
 
     def tidy(self, reading_speed: float) -> None:
-        """Has conversations that ended a little while ago written to the disk, and takes them out of the model's memory.
-
-        Every answer that grows looks past the tokens of all others that lie there, which costs it about a hundredth per thousand;
-        coming back from the disk costs a conversation milliseconds. The one that was used last stays: the next one may begin alike.
+        """Has conversations written to the disk that ended a little while ago.
 
         Args:
             reading_speed: Tokens a second; what is read again in no time is not worth a write.
         """
         self._worth = max(_WORTH_KEEPING, int(reading_speed * _WORTH_KEEPING_S))
-        if self._saved is None:
-            return
-        idle = [each for each in self._places.all if each.length and not each.busy]
-        idle.sort(key=lambda each: each.used)
-        held = sum(each.length for each in idle)
-        for sequence in idle:
-            if time.monotonic() - sequence.used < _QUIET_S:
-                break
-            dispensable = self._keep(sequence) or not sequence.lasting
-            if dispensable and held > _LIGHT and sequence is not idle[-1]:
-                held -= sequence.length
-                self._clear(sequence)
+        for sequence in self._places.all:
+            if not sequence.busy and time.monotonic() - sequence.used > _QUIET_S:
+                self._keep(sequence)
 
     def keep_all(self) -> None:
         """Has all conversations written to the disk; nobody is at work any more."""
@@ -188,7 +193,7 @@ class Seating:
         return sequence.lasting and not sequence.refused and self._new(sequence) >= self._worth
 
     def _new(self, sequence: Sequence) -> int:
-        """Tokens that the disk does not know; those that are just being written are not known yet."""
+        """Tokens that the disk does not know."""
         if self._saved is None or sequence.length < self._worth:
             return 0
         return sequence.length - self._saved.best(sequence.known)[1]

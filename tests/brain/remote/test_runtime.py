@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 import time
@@ -239,7 +240,8 @@ def test_when_it_is_closed_all_answers_end(server: OpenAIServer, remote: Makes) 
     until(lambda: server.at_once == 16, 10, "sixteen questions")
     runtime.close()
     for answer in answers:
-        assert not [piece for piece in answer if piece.finish]
+        with contextlib.suppress(ModelError):  # a line that was cut in the middle of a read says so
+            assert not [piece for piece in answer if piece.finish]
     with pytest.raises(UnavailableError):
         runtime.submit(Prompt(request=HI, tokens=()), Asker())
     runtime.close()
