@@ -58,8 +58,7 @@ class LlamaEngine:
         self._changed = threading.Condition()
         self._jobs: list[Job] = []
         self._came: list[Job] = []
-        self._reading: list[Job] = []  # of the step that is being computed
-        self._in_step: list[Job] = []
+        self._in_step: list[Job] = []  # of the step that is being computed
         self._ending = False
         self._chores_at = 0.0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
