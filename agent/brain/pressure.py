@@ -22,7 +22,9 @@ _CALM_S = 3.0  # of quiet before a thread more is tried
 _WAITING = 0.15  # of the time somebody waited for a core; below it, nobody is in anybody's way
 _TOO_MANY = 0.5  # cores that our threads lack
 _TO_SPARE = 0.6  # cores free beyond our threads
+_STALE_S = 2.0  # after such a pause, what was used meanwhile may long be over
 _TICK = re.compile(r"^cpu(\d+) (\d+) (\d+) (\d+) \d+ \d+ (\d+) (\d+)", re.MULTILINE)
+_RUNNING = re.compile(r"^procs_running (\d+)", re.MULTILINE)
 _TOTAL = re.compile(r"^some .*total=(\d+)", re.MULTILINE)
 
 
@@ -59,6 +61,7 @@ class Sample:
     busy: float  # seconds that the processors worked, together
     ours: float  # seconds of it that this process worked
     waited: float | None  # seconds in which somebody waited for a core
+    running: int  # others that want a core at this very moment; not growing
 
 
 class Pressure:
@@ -102,6 +105,10 @@ class Pressure:
             return
         passed = sample.at - last.at
         others = max(0.0, (sample.busy - last.busy) - (sample.ours - last.ours)) / passed
+        if (
+            passed > _STALE_S
+        ):  # nothing was computed here for a while: who was busy then must be so now as well
+            others = min(others, sample.running)
         waiting = None
         if sample.waited is not None and last.waited is not None:
             waiting = (sample.waited - last.waited) / passed
@@ -127,7 +134,14 @@ class Pressure:
         with contextlib.suppress(OSError):  # a kernel that does not count this, as Raspberry Pi OS has it
             found = _TOTAL.search((self._proc / "pressure" / "cpu").read_text(encoding="ascii"))
             waited = int(found[1]) / 1e6 if found else None
-        return Sample(at=self._clock(), busy=busy / _ticks_a_second(), ours=self._ours(), waited=waited)
+        running = _RUNNING.search(ticks)
+        return Sample(
+            at=self._clock(),
+            busy=busy / _ticks_a_second(),
+            ours=self._ours(),
+            waited=waited,
+            running=max(0, int(running[1]) - 1) if running else len(self._processors),
+        )
 
 
 def _allowed() -> frozenset[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from pathlib import Path
 
@@ -24,6 +25,7 @@ class Machine:
         self._tells = tells_of_waiting
         self._busy = [0.0] * cores
         self._waited = 0.0
+        self._running = 0
         (proc / "pressure").mkdir(parents=True)
         self._write()
 
@@ -45,6 +47,7 @@ class Machine:
             wanted = threads + loops
             share = min(1.0, self.cores / wanted) if wanted else 0.0
             self.at += 0.1
+            self._running = 1 + math.ceil(loops)  # whoever reads the figures is counted too
             self.ours += 0.1 * share * threads
             for core in range(self.cores):
                 self._busy[core] += 0.1 * share * wanted / self.cores
@@ -58,7 +61,12 @@ class Machine:
             f"cpu{core} {int(busy * TICKS)} 0 0 {int(self.at * TICKS)} 7 0 0 3 0 0"
             for core, busy in enumerate(self._busy)
         ]
-        lines += ["cpu99 999999 0 0 0 0 0 0 0 0 0", "intr 12345 0 0", "ctxt 6789"]
+        lines += [
+            "cpu99 999999 0 0 0 0 0 0 0 0 0",
+            "intr 12345 0 0",
+            "ctxt 6789",
+            f"procs_running {self._running}",
+        ]
         (self.proc / "stat").write_text("\n".join(lines))
         if self._tells:
             total = int(self._waited * 1e6)
@@ -130,6 +138,15 @@ def test_a_machine_taken_wholly_while_we_were_idle_is_met_with_few_threads_at_on
     watch.threads()
     machine.run(watch, 5, loops=2, computing=False)
     assert watch.threads() == 1
+
+
+def test_what_others_computed_while_we_were_idle_is_no_hindrance_once_they_are_done(machine: Machine) -> None:
+    watch = machine.watch(2)
+    machine.run(watch, 2, loops=0)
+    watch.threads()
+    machine.run(watch, 10, loops=2, computing=False)
+    machine.run(watch, 0.1, loops=0, computing=False)
+    assert set(machine.run(watch, 10, loops=0)) == {2}
 
 
 def test_without_word_of_waiting_it_goes_by_the_others_time_alone(tmp_path: Path) -> None:
