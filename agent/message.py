@@ -18,6 +18,9 @@ from typing import Any, Self
 from agent.errors import RequestError
 
 VERSION = 1
+VERIFIED = "verified"  # the channel itself proved who wrote: a login, a signature
+ASSERTED = "asserted"  # a server that the house trusts says so
+UNVERIFIED = "unverified"  # anybody can have written it
 SOURCES_HEADING = "From what the house knows:"
 
 
@@ -77,7 +80,13 @@ class Message(_Noun):
     thread: str = ""  # the native id that began the thread; empty: this message begins one
     attachments: tuple[Attachment, ...] = ()
     received_at: float = 0.0  # seconds since 1970
-    automatic: str = ""  # why a machine seems to have written it, such as "Auto-Submitted: auto-replied"
+    level: str = UNVERIFIED  # how sure it is that the sender wrote it
+    written_at: float = 0.0  # when they wrote it, as surely as that; 0: nobody vouches for it
+    answer_to: str = ""  # where the answer goes if not to the sender
+    automatic: str = (
+        ""  # why it must not be answered whoever wrote it, such as "Auto-Submitted: auto-replied"
+    )
+    rule: str = ""  # the rule by which, such as "E10"
     problem: str = ""  # what could not be taken over, in words for the sender
     envelope: Mapping[str, str] = field(
         default_factory=dict

@@ -18,7 +18,7 @@ from typing import Any
 from agent.channels._house import House
 from agent.channels._patience import Patience
 from agent.errors import ConflictError, NisseError, NotFoundError, UnavailableError
-from agent.message import Message, Reply
+from agent.message import VERIFIED, Message, Reply
 from agent.settings import Settings
 
 ADDRESS_KIND = "console"
@@ -74,6 +74,7 @@ class Channel:
             address_kind=ADDRESS_KIND,
             text=text,
             received_at=time.time(),
+            level=VERIFIED,  # by the login on the box
         )
         self._house.hand_in(message)
         patience, gave_up_at = Patience(_LONGEST_WAIT_S), time.monotonic() + _PATIENCE_S

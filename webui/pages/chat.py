@@ -18,7 +18,7 @@ from flask.typing import ResponseReturnValue
 
 from agent import logs
 from agent.errors import NisseError, NotFoundError, RequestError, TooManyError
-from agent.message import Message
+from agent.message import VERIFIED, Message
 from agent.wire.serve import hung_up, json_body
 from webui.exchange import shown, unfinished
 from webui.house import House, calm
@@ -62,6 +62,7 @@ def ask() -> ResponseReturnValue:
         address_kind="portal",
         text=text,
         received_at=time.time(),
+        level=VERIFIED,  # by the portal's login
     )
     return {"id": portal().house.send(message)}, 202
 
