@@ -15,7 +15,6 @@ import os
 import threading
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ import tomli_w
 
 from agent import logs, registry
 from agent.errors import SettingsError, StorageError
+from agent.house_settings import CORE, Setting
 
 FILE_NAME = "nisse.toml"
 _saving = threading.Lock()
@@ -51,142 +51,10 @@ class Secret(str):
         return "".join(self)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """One line of the table."""
-
-    key: str  # section.name
-    kind: str  # text, number, flag or secret
-    default: str | int | bool
-    help: str  # one line, for people
-    unit: str = ""
-    label: str = ""  # what a form calls it; empty: not in any form
-    choices: tuple[str, ...] = ()
-    minimum: int | None = None
-    maximum: int | None = None
-
-    @property
-    def section(self) -> str:
-        """The part before the dot: the service or plug-in whose setting it is."""
-        return self.key.partition(".")[0]
-
-    @property
-    def variable(self) -> str:
-        """The environment variable that overrides it."""
-        return "NISSE_" + self.key.replace(".", "_").upper()
-
-
-def _setting(key: str, kind: str, default: str | int | bool, help_line: str, **more: Any) -> Setting:
-    return Setting(key=key, kind=kind, default=default, help=help_line, **more)
-
-
-_CORE = (
-    _setting(
-        "house.name",
-        "text",
-        "nisse",
-        "Name of the box: it answers at http://NAME.local and as NAME@ in mail.",
-    ),
-    _setting("models.folder", "text", "", "Where model files are kept; empty: models/ in NISSE_HOME."),
-    _setting("brain.url", "text", "http://127.0.0.1:8701", "Where the brain serves and is called."),
-    _setting("brain.token", "secret", "", "Token of the brain; needed when its address is not this machine."),
-    _setting("brain.model", "text", "", "Name of the catalogue's chat model; empty: the largest that fits."),
-    _setting(
-        "brain.context", "number", 4096, "Longest prompt and answer together.", unit="tokens", minimum=512
-    ),
-    _setting(
-        "brain.threads",
-        "number",
-        0,
-        "Threads that compute; 0: one per physical core, of the fast ones where there are two kinds.",
-        minimum=0,
-        maximum=256,
-    ),
-    _setting(
-        "brain.parallel",
-        "number",
-        0,
-        "Answers that grow at once; 0: as many as suit the box.",
-        minimum=0,
-        maximum=64,
-    ),
-    _setting(
-        "brain.gpu_layers",
-        "number",
-        -1,
-        "Most layers of the model that a graphics card computes; -1: as many as fit, 0: none.",
-        minimum=-1,
-        maximum=1000,
-    ),
-    _setting(
-        "brain.saved",
-        "number",
-        500,
-        "Disk for conversations that are kept ready over a restart; 0: none are.",
-        unit="MB",
-        minimum=0,
-    ),
-    _setting("brain.reserve", "number", 800, "Memory left to the rest of the house.", unit="MB", minimum=0),
-    _setting("brain.queue", "number", 32, "Requests that may wait before others are refused.", minimum=1),
-    _setting(
-        "brain.remote",
-        "text",
-        "",
-        "Server that answers in the brain's place, as http://10.0.0.5:8000/v1; the local model stands in for it.",
-    ),
-    _setting(
-        "brain.remote_model", "text", "", "That server's name for its model; empty: the first it lists."
-    ),
-    _setting("brain.remote_key", "secret", "", "That server's key, if it asks for one."),
-    _setting(
-        "brain.remote_context",
-        "number",
-        0,
-        "That server's longest prompt and answer; 0: as it says.",
-        unit="tokens",
-        minimum=0,
-    ),
-    _setting("recall.url", "text", "http://127.0.0.1:8702", "Where recall serves and is called."),
-    _setting("recall.token", "secret", "", "Token of recall; needed when its address is not this machine."),
-    _setting("recall.embedder", "text", "all-minilm-l6-v2", "Name of the catalogue's embedding model."),
-    _setting(
-        "recall.passages",
-        "number",
-        4,
-        "Passages given to the brain with a question.",
-        minimum=0,
-        maximum=20,
-    ),
-    _setting("recall.max_document", "number", 25, "Largest document.", unit="MB", minimum=1, maximum=1000),
-    _setting("conversation.url", "text", "http://127.0.0.1:8703", "Where conversation serves and is called."),
-    _setting(
-        "conversation.token",
-        "secret",
-        "",
-        "Token of conversation; needed when it is not on this machine.",
-    ),
-    _setting(
-        "conversation.max_message",
-        "number",
-        25,
-        "Largest message with all its attachments.",
-        unit="MB",
-        minimum=1,
-    ),
-    _setting("conversation.max_answer", "number", 700, "Longest answer.", unit="tokens", minimum=16),
-    _setting(
-        "portal.listen", "text", "0.0.0.0:8080", "Address and port of the portal in the home's network."
-    ),
-    _setting("portal.announce", "flag", True, "Announce the box by name in the home's network (mDNS)."),
-    _setting("updates.url", "text", "http://127.0.0.1:8704", "Where updates serves and is called."),
-    _setting("updates.token", "secret", "", "Token of updates; needed when its address is not this machine."),
-)
-
-
 @cache
 def table() -> dict[str, Setting]:
     """Every setting there is, by key: the house's own, then each plug-in's."""
-    rows = {row.key: row for row in _CORE}
+    rows = {row.key: row for row in CORE}
     for family in _PLUGIN_FAMILIES:
         for name in registry.names(family):
             for literal in registry.declared(family, name, "SETTINGS") or ():

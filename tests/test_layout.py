@@ -15,6 +15,7 @@ GROUND = {
     "claim",
     "embed",
     "errors",
+    "house_settings",
     "logs",
     "message",
     "models",

@@ -17,7 +17,8 @@ from typing import Any
 
 from agent import settings as ground
 from agent.errors import SettingsError
-from agent.settings import Setting, Settings
+from agent.house_settings import Setting
+from agent.settings import Settings
 
 SECTION = "mail"
 _TRY_S = 40.0

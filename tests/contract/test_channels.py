@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent import registry, settings
+from agent.house_settings import Setting
 
 FAMILY = "agent.channels"
 every_channel = pytest.mark.parametrize("name", registry.names(FAMILY))
@@ -30,7 +31,7 @@ def test_its_settings_are_declared_in_its_own_section(name: str) -> None:
     rows = registry.declared(FAMILY, name, "SETTINGS")
     assert rows is not None
     for row in rows:
-        setting = settings.Setting(**{**row, "choices": tuple(row.get("choices", ()))})
+        setting = Setting(**{**row, "choices": tuple(row.get("choices", ()))})
         assert setting.section == name
         assert settings.checked(setting, setting.default) == setting.default
         assert re.fullmatch(r"[A-Z].*\.", setting.help), setting.key
