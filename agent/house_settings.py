@@ -6,6 +6,7 @@ Does not know: where values come from (`settings`), nor what any setting is used
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,7 @@ class Setting:
     @property
     def variable(self) -> str:
         """The environment variable that overrides it."""
-        return "NISSE_" + self.key.replace(".", "_").upper()
+        return "NISSE_" + re.sub(r"[.-]", "_", self.key).upper()
 
 
 def _setting(key: str, kind: str, default: str | int | bool, help_line: str, **more: Any) -> Setting:
@@ -134,6 +135,15 @@ CORE = (
         minimum=1,
     ),
     _setting("conversation.max_answer", "number", 700, "Longest answer.", unit="tokens", minimum=16),
+    _setting(
+        "conversation.note_after",
+        "number",
+        10,
+        "Who writes by mail is told once if the answer will take longer than this; 0: nobody is.",
+        unit="minutes",
+        minimum=0,
+        maximum=1440,
+    ),
     _setting(
         "portal.listen", "text", "0.0.0.0:8080", "Address and port of the portal in the home's network."
     ),

@@ -6,15 +6,21 @@ Does not know: what any setting is used for.
 A value comes from the environment (`NISSE_MAIL_IMAP_HOST` for `mail.imap_host`), else from `$NISSE_HOME/nisse.toml`, else from
 the table. `NISSE_HOME` alone moves all state. A plug-in declares its own in a literal `SETTINGS`, a list of dictionaries with the
 fields of `Setting`, and needs no entry here.
+
+A section whose rows repeat can have further entries, such as a second mailbox: `[mail.more.garden]` in the file gives the entry
+"garden" its own value of every row that repeats (`mail.more.garden.address`, `NISSE_MAIL_MORE_GARDEN_ADDRESS`); the others are shared.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import re
 import threading
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,6 +36,8 @@ _saving = threading.Lock()
 _PLUGIN_FAMILIES = ("agent.channels",)
 _FALSE_WORDS = {"0", "false", "no", "off"}
 _TRUE_WORDS = {"1", "true", "yes", "on"}
+_MORE = "more"
+_ENTRY = re.compile(r"[a-z0-9][a-z0-9-]{0,29}")
 
 
 class Secret(str):
@@ -90,6 +98,27 @@ class Settings:
         """The same settings with some values replaced, for trying them out."""
         return Settings(self.home, {**self._values, **values})
 
+    def further(self, section: str) -> tuple[str, ...]:
+        """The names of a section's further entries, sorted."""
+        begin = f"{section}.{_MORE}."
+        return tuple(
+            sorted(
+                {key.removeprefix(begin).partition(".")[0] for key in self._values if key.startswith(begin)}
+            )
+        )
+
+    def entry(self, section: str, name: str) -> Settings:
+        """The settings as a further entry of a section has them: its own values for what repeats, the shared ones for the rest."""
+        begin = f"{section}.{_MORE}.{name}."
+        own = {
+            f"{section}.{key.removeprefix(begin)}": value
+            for key, value in self._values.items()
+            if key.startswith(begin)
+        }
+        if not own:
+            raise SettingsError(f"The settings have no [{section}.{_MORE}.{name}].")
+        return self.with_values(own)
+
     def folder(self, *parts: str) -> Path:
         """A folder under NISSE_HOME, made if it is not there, for this user alone."""
         place = self.home.joinpath(*parts)
@@ -108,7 +137,7 @@ class Settings:
     def fingerprint(self, *sections: str) -> tuple[tuple[str, str | int | bool], ...]:
         """The values of some sections, to compare with a later reading."""
         return tuple(
-            (key, value) for key, value in sorted(self._values.items()) if table()[key].section in sections
+            (key, value) for key, value in sorted(self._values.items()) if key.partition(".")[0] in sections
         )
 
     def _of_kind(self, key: str, kind: str) -> str | int | bool:
@@ -130,9 +159,10 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             they may belong to a newer version.
     """
     home = home_folder(environ)
-    stored = dict(_flat(_read_file(home)))
+    content = _read_file(home)
+    stored = dict(_flat(content))
     values: dict[str, str | int | bool] = {}
-    for key, setting in table().items():
+    for key, setting in (table() | _further(content)).items():
         given: Any = environ.get(setting.variable, stored.get(key, setting.default))
         values[key] = checked(setting, given)
         if setting.kind == "secret":
@@ -147,19 +177,86 @@ def save(home: Path, changes: Mapping[str, str | int | bool]) -> None:
         SettingsError: A key is unknown, or a value has the wrong type or lies out of range.
         StorageError: The file could not be written; the old one stands.
     """
+    with _held(home):
+        _write(home, _changed(_read_file(home), changes))
+
+
+@contextlib.contextmanager
+def _held(home: Path) -> Iterator[None]:
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _saving, (home / f".{FILE_NAME}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # of two who save at once the second must read what the first wrote
-        _write(home, _changed(_read_file(home), changes))
+        yield
 
 
 def _changed(content: dict[str, Any], changes: Mapping[str, str | int | bool]) -> dict[str, Any]:
     for key, value in changes.items():
-        if key not in table():
-            raise SettingsError(f"There is no setting {key!r}.")
-        section, _, name = key.partition(".")
-        content.setdefault(section, {})[name] = checked(table()[key], value)
+        setting = _declared(key)
+        *sections, name = key.split(".")
+        place = content
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise SettingsError(
+                    f"{FILE_NAME} has a value where [{section}] should begin.", hint="Remove that line."
+                )
+        place[name] = checked(setting, value)
     return content
+
+
+def _declared(key: str) -> Setting:
+    """The row of a key, also of a further entry's."""
+    section, _, rest = key.partition(".")
+    more, _, rest = rest.partition(".")
+    name, _, row = rest.partition(".")
+    if more == _MORE and row:
+        found = table().get(f"{section}.{row}")
+        if found and found.repeats:
+            return replace(found, key=further_key(found, name))
+    if key not in table():
+        raise SettingsError(f"There is no setting {key!r}.")
+    return table()[key]
+
+
+def further_key(setting: Setting, name: str) -> str:
+    """The key under which a further entry has its own value of a setting that repeats.
+
+    Raises:
+        SettingsError: An entry cannot have that name.
+    """
+    if not _ENTRY.fullmatch(name):
+        raise SettingsError(
+            f"{setting.section}.{_MORE} cannot have an entry called {name!r}.",
+            hint="A name is up to 30 small letters, digits and hyphens, such as garden.",
+        )
+    return f"{setting.section}.{_MORE}.{name}.{setting.key.partition('.')[2]}"
+
+
+def _further(content: Mapping[str, Any]) -> dict[str, Setting]:
+    """The rows of all further entries in the file, by their keys."""
+    found: dict[str, Setting] = {}
+    for setting in table().values():
+        section = content.get(setting.section)
+        more = section.get(_MORE) if setting.repeats and isinstance(section, dict) else None
+        for name, values in more.items() if isinstance(more, dict) else ():
+            if isinstance(values, dict):
+                key = further_key(setting, name)
+                found[key] = replace(setting, key=key)
+    return found
+
+
+def remove(home: Path, section: str, name: str) -> None:
+    """Takes a further entry out of the file; one that is not there is no matter.
+
+    Raises:
+        StorageError: The file could not be written; the old one stands.
+    """
+    with _held(home):
+        content = _read_file(home)
+        of_section = content.get(section)
+        more = of_section.get(_MORE) if isinstance(of_section, dict) else None
+        if isinstance(more, dict) and more.pop(name, None) is not None:
+            _write(home, content)
 
 
 def _write(home: Path, content: Mapping[str, Any]) -> None:
@@ -209,7 +306,12 @@ def sample() -> str:
         if setting.section != section:
             section = setting.section
             lines.append(f"\n[{section}]\n")
+            if any(row.repeats and row.section == section for row in table().values()):
+                lines.append(
+                    f"# Further ones: [{section}.{_MORE}.NAME], each with its own of what is marked (each).\n"
+                )
         unit = f" ({setting.unit})" if setting.unit else ""
+        unit += " (each)" if setting.repeats else ""
         shown = tomli_w.dumps({setting.key.partition(".")[2]: setting.default})
         lines.append(f"# {setting.help}{unit}\n# {shown}")
     return "".join(lines)
@@ -254,4 +356,12 @@ def _read_file(home: Path) -> dict[str, Any]:
 def _flat(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for section, values in content.items():
         if isinstance(values, dict):
-            yield from ((f"{section}.{name}", value) for name, value in values.items())
+            yield from _named(section, values)
+
+
+def _named(begin: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _named(f"{begin}.{name}", value)
+        else:
+            yield f"{begin}.{name}", value

@@ -92,3 +92,52 @@ def test_the_sample_has_every_setting_and_is_valid_when_uncommented() -> None:
     content = tomllib.loads("\n".join(lines))
     flat = {f"{section}.{name}": value for section, rows in content.items() for name, value in rows.items()}
     assert flat == {key: setting.default for key, setting in settings.table().items()}
+
+
+def test_a_section_can_have_further_entries_with_values_of_their_own(tmp_path: Path) -> None:
+    settings.save(tmp_path, {"mail.address": "nisse@example.org", "mail.poll": 30})
+    settings.save(
+        tmp_path, {"mail.more.garden.address": "garden@example.org", "mail.more.garden.imap_port": 143}
+    )
+    found = load(tmp_path)
+    assert found.further("mail") == ("garden",)
+    garden = found.entry("mail", "garden")
+    assert (garden.text("mail.address"), garden.number("mail.imap_port")) == ("garden@example.org", 143)
+    assert garden.text("mail.imap_host") == "", "what is not given is the default, not the first entry's"
+    assert garden.number("mail.poll") == 30, "what does not repeat is shared"
+    assert found.text("mail.address") == "nisse@example.org"
+    with pytest.raises(SettingsError):
+        found.entry("mail", "cellar")
+
+
+def test_a_further_entrys_secrets_are_masked_and_may_come_from_the_environment(tmp_path: Path) -> None:
+    settings.save(tmp_path, {"mail.more.the-garden.password": "from the file"})
+    found = load(tmp_path, NISSE_MAIL_MORE_THE_GARDEN_PASSWORD="from outside").entry("mail", "the-garden")
+    assert found.secret("mail.password").reveal() == "from outside"
+    assert logs.masked("it is from outside") == "it is *****"
+
+
+def test_a_further_entry_begins_a_process_anew_and_can_be_taken_away(tmp_path: Path) -> None:
+    before = load(tmp_path).fingerprint("mail")
+    settings.save(tmp_path, {"mail.more.garden.address": "garden@example.org", "house.name": "box"})
+    assert load(tmp_path).fingerprint("mail") != before
+    settings.remove(tmp_path, "mail", "garden")
+    settings.remove(tmp_path, "mail", "garden")
+    assert load(tmp_path).fingerprint("mail") == before
+    assert load(tmp_path).text("house.name") == "box"
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["mail.more.Garden.address", "mail.more..address", "mail.more.a b.address", "mail.more.garden.poll",
+     "mail.more.garden", "brain.more.one.model", "mail.more.garden.address.x"],
+)  # fmt: skip
+def test_what_cannot_be_a_further_entry_is_refused(tmp_path: Path, key: str) -> None:
+    with pytest.raises(SettingsError):
+        settings.save(tmp_path, {key: "x"})
+
+
+def test_an_entry_with_a_wrong_name_in_the_file_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / settings.FILE_NAME).write_text('[mail.more."My Garden"]\naddress = "g@example.org"\n')
+    with pytest.raises(SettingsError, match="My Garden"):
+        load(tmp_path)

@@ -28,47 +28,47 @@ ADDRESS_KIND = "mail"
 
 SETTINGS: list[dict[str, Any]] = [
     {
-        "key": "mail.address", "kind": "text", "default": "", "label": "Mail address of the house",
+        "key": "mail.address", "repeats": True, "kind": "text", "default": "", "label": "Mail address of the house",
         "help": "The address to which the household writes; empty: no mail account.",
     },
     {
-        "key": "mail.user", "kind": "text", "default": "", "label": "User name",
+        "key": "mail.user", "repeats": True, "kind": "text", "default": "", "label": "User name",
         "help": "Login at the mail provider; empty: the address.",
     },
     {
-        "key": "mail.password", "kind": "secret", "default": "", "label": "Password",
+        "key": "mail.password", "repeats": True, "kind": "secret", "default": "", "label": "Password",
         "help": "Password of the mail account; many providers give out an app password for this.",
     },
     {
-        "key": "mail.imap_host", "kind": "text", "default": "", "label": "Server for receiving (IMAP)",
+        "key": "mail.imap_host", "repeats": True, "kind": "text", "default": "", "label": "Server for receiving (IMAP)",
         "help": "Name of the IMAP server, such as imap.example.org.",
     },
     {
-        "key": "mail.imap_port", "kind": "number", "default": 993, "minimum": 1, "maximum": 65535,
+        "key": "mail.imap_port", "repeats": True, "kind": "number", "default": 993, "minimum": 1, "maximum": 65535,
         "label": "Port for receiving", "help": "Port of the IMAP server; 993 with tls, 143 with starttls.",
     },
     {
-        "key": "mail.imap_security", "kind": "text", "default": "tls", "choices": ["tls", "starttls"],
+        "key": "mail.imap_security", "repeats": True, "kind": "text", "default": "tls", "choices": ["tls", "starttls"],
         "label": "Encryption for receiving", "help": "How the connection to the IMAP server is encrypted.",
     },
     {
-        "key": "mail.smtp_host", "kind": "text", "default": "", "label": "Server for sending (SMTP)",
+        "key": "mail.smtp_host", "repeats": True, "kind": "text", "default": "", "label": "Server for sending (SMTP)",
         "help": "Name of the SMTP server, such as smtp.example.org.",
     },
     {
-        "key": "mail.smtp_port", "kind": "number", "default": 465, "minimum": 1, "maximum": 65535,
+        "key": "mail.smtp_port", "repeats": True, "kind": "number", "default": 465, "minimum": 1, "maximum": 65535,
         "label": "Port for sending", "help": "Port of the SMTP server; 465 with tls, 587 with starttls.",
     },
     {
-        "key": "mail.smtp_security", "kind": "text", "default": "tls", "choices": ["tls", "starttls"],
+        "key": "mail.smtp_security", "repeats": True, "kind": "text", "default": "tls", "choices": ["tls", "starttls"],
         "label": "Encryption for sending", "help": "How the connection to the SMTP server is encrypted.",
     },
     {
-        "key": "mail.folder", "kind": "text", "default": "INBOX",
+        "key": "mail.folder", "repeats": True, "kind": "text", "default": "INBOX",
         "help": "The folder that is read.",
     },
     {
-        "key": "mail.ca_file", "kind": "text", "default": "",
+        "key": "mail.ca_file", "repeats": True, "kind": "text", "default": "",
         "help": "Certificate file of a private server's own authority; empty for public servers.",
     },
     {
