@@ -141,6 +141,11 @@ class Reply(_Noun):
     version: int = VERSION
 
     @property
+    def is_note(self) -> bool:
+        """Whether this only says that the answer will take long; the answer itself is still to come."""
+        return self.id != self.message_id
+
+    @property
     def answer(self) -> str:
         """The text without the list of sources below it, for whoever shows `sources` in another way."""
         return self.text.partition(f"\n\n{SOURCES_HEADING}\n")[0].strip()

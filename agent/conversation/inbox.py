@@ -121,6 +121,11 @@ class Inbox:
                 "WHERE person = ? AND state IN ('received', 'claimed')",
                 [person_id],
             )
+            db.conn.execute(
+                "UPDATE notes SET state = 'dropped', reason = 'the sender left the household' "
+                "WHERE person = ? AND state = 'answered'",
+                [person_id],
+            )
 
     def recover(self) -> int:
         """Gives back what was claimed when the process ended. Returns how many messages that were."""

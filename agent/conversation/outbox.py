@@ -1,7 +1,7 @@
 """The outbox: replies from the moment they are fixed until their channel has sent them.
 
-Owns: the states answered, sending, sent and failed of the table `outbox`, the step that makes a message answered, and the
-outgoing id.
+Owns: the states answered, sending, sent and failed of the tables `outbox` and `notes`, the step that makes a message answered, and
+the outgoing id.
 Does not know: how a channel sends, nor how the text came about.
 """
 
@@ -12,13 +12,14 @@ import json
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 from sqlite_utils import Database
 
 from agent.conversation import journal
 from agent.conversation.inbox import Received
 from agent.errors import ConflictError, NotFoundError
-from agent.message import Passage, Reply
+from agent.message import Message, Passage, Reply
 from agent.store import Store
 
 _STEPS = {  # the state after: the states before it
@@ -27,6 +28,7 @@ _STEPS = {  # the state after: the states before it
     "answered": ("sending", "answered"),
     "failed": ("answered", "sending", "failed"),
 }
+_NOTE = "-note"  # ends the id of a note
 
 
 class Outbox:
@@ -46,18 +48,7 @@ class Outbox:
         """
         message = received.message
         person = received.person.id if received.person else None
-        reply = Reply(
-            id=message.id,
-            message_id=message.id,
-            channel=message.channel,
-            recipient=message.sender,
-            text=text,
-            outgoing_id=hashlib.sha256(f"{self._instance}\0{message.id}".encode()).hexdigest()[:40],
-            sources=sources,
-            subject=message.subject,
-            envelope=message.envelope,
-            created_at=time.time(),
-        )
+        reply = replace(self._reply(message, message.id, text), sources=sources)
         with self._store.transaction() as db:
             moved = db.conn.execute(
                 "UPDATE inbox SET state = 'answered', reason = '' WHERE id = ? AND state = 'claimed'",
@@ -66,6 +57,10 @@ class Outbox:
             if not moved:
                 raise ConflictError("This message is not being answered any more.")
             db.conn.execute("DELETE FROM attachments WHERE message = ?", [message.id])
+            db.conn.execute(
+                "UPDATE notes SET state = 'dropped', reason = 'the answer was quicker' WHERE message = ? AND state = 'answered'",
+                [message.id],
+            )
             _insert(db, reply, person, remember=remember)
             journal.note(
                 db, "message.answered", message_id=message.id, person=person or "", detail=message.channel
@@ -74,10 +69,48 @@ class Outbox:
             self._news.notify_all()
         return reply
 
+    def note(self, message: Message, person: str, text: str) -> Reply | None:
+        """Fixes a note that the answer to a message will take long; None if it is answered by now, or has a note already.
+
+        Args:
+            message: Which message.
+            person: Who wrote it.
+            text: The note.
+        """
+        note = self._reply(message, message.id + _NOTE, text)
+        with self._store.transaction() as db:
+            is_open = "SELECT 1 FROM inbox WHERE id = ? AND state IN ('received', 'claimed')"
+            known = "SELECT 1 FROM notes WHERE message = ?"
+            if db.conn.execute(known, [message.id]).fetchone() or not (
+                db.conn.execute(is_open, [message.id]).fetchone()
+            ):
+                return None
+            db.table("notes").insert({**_row(note, person), "message": message.id})
+            journal.note(db, "message.noted", message_id=message.id, person=person, detail=message.channel)
+        with self._news:
+            self._news.notify_all()
+        return note
+
+    def _reply(self, message: Message, reply_id: str, text: str) -> Reply:
+        return Reply(
+            id=reply_id,
+            message_id=message.id,
+            channel=message.channel,
+            recipient=message.sender,
+            text=text,
+            outgoing_id=hashlib.sha256(f"{self._instance}\0{reply_id}".encode()).hexdigest()[:40],
+            subject=message.subject,
+            envelope=message.envelope,
+            created_at=time.time(),
+        )
+
     def find(self, reply_id: str) -> Reply | None:
         """One reply, or None while there is none."""
         with self._store.reading() as db:
-            row = db.conn.execute("SELECT body, state FROM outbox WHERE id = ?", [reply_id]).fetchone()
+            row = db.conn.execute(
+                f"SELECT body, state FROM {_table(reply_id)} WHERE id = ?",  # noqa: S608 - one of two words
+                [reply_id],
+            ).fetchone()
         return _reply(row["body"], row["state"]) if row else None
 
     def waiting(self, channel: str, wait: float) -> list[Reply]:
@@ -110,18 +143,25 @@ class Outbox:
             ConflictError: That state does not follow on the present one.
         """
         with self._store.transaction() as db:
-            row = db.conn.execute("SELECT * FROM outbox WHERE id = ?", [reply_id]).fetchone()
+            table = _table(reply_id)
+            row = db.conn.execute(
+                f"SELECT * FROM {table} WHERE id = ?",  # noqa: S608 - one of two words
+                [reply_id],
+            ).fetchone()
             if row is None:
                 raise NotFoundError("There is no such reply.")
             if row["state"] not in _STEPS[state]:
                 raise ConflictError(f"A reply that is {row['state']} cannot become {state}.")
             if row["state"] != state or reason or after:
                 db.conn.execute(
-                    "UPDATE outbox SET state = ?, reason = ?, not_before = ?, attempts = attempts + ? WHERE id = ?",
+                    f"UPDATE {table} SET state = ?, reason = ?, not_before = ?, "  # noqa: S608 - one of two words
+                    "attempts = attempts + ? WHERE id = ?",
                     [state, reason, time.time() + after, int(state == "sending"), reply_id],
                 )
-                kind = "reply.postponed" if state == "answered" else f"reply.{state}"
-                journal.note(db, kind, message_id=reply_id, person=row["person"] or "", detail=reason)
+                noun = "reply" if table == "outbox" else "note"
+                kind = f"{noun}.postponed" if state == "answered" else f"{noun}.{state}"
+                message_id = reply_id.removesuffix(_NOTE)
+                journal.note(db, kind, message_id=message_id, person=row["person"] or "", detail=reason)
         return _reply(row["body"], state)
 
     def to_remember(self, limit: int) -> list[tuple[str, Reply]]:
@@ -146,28 +186,36 @@ class Outbox:
     def _due(self, channel: str) -> list[Reply]:
         with self._store.reading() as db:
             rows = db.conn.execute(
-                "SELECT body, state FROM outbox WHERE channel = ? AND state IN ('answered', 'sending') AND not_before <= ? "
+                "SELECT body, state, created_at FROM outbox "
+                "WHERE channel = :channel AND state IN ('answered', 'sending') AND not_before <= :now UNION ALL "
+                "SELECT body, state, created_at FROM notes "
+                "WHERE channel = :channel AND state IN ('answered', 'sending') AND not_before <= :now "
                 "ORDER BY created_at LIMIT 20",
-                [channel, time.time()],
+                {"channel": channel, "now": time.time()},
             ).fetchall()
         return [_reply(row["body"], row["state"]) for row in rows]
 
 
 def _insert(db: Database, reply: Reply, person: str | None, *, remember: bool) -> None:
-    db.table("outbox").insert(
-        {
-            "id": reply.id,
-            "channel": reply.channel,
-            "person": person,
-            "state": "answered",
-            "body": json.dumps(reply.to_json()),
-            "remembered": int(not remember),
-            "reason": "",
-            "not_before": reply.created_at,
-            "attempts": 0,
-            "created_at": reply.created_at,
-        }
-    )
+    db.table("outbox").insert({**_row(reply, person), "remembered": int(not remember)})
+
+
+def _row(reply: Reply, person: str | None) -> dict[str, Any]:
+    return {
+        "id": reply.id,
+        "channel": reply.channel,
+        "person": person,
+        "state": "answered",
+        "body": json.dumps(reply.to_json()),
+        "reason": "",
+        "not_before": reply.created_at,
+        "attempts": 0,
+        "created_at": reply.created_at,
+    }
+
+
+def _table(reply_id: str) -> str:
+    return "notes" if reply_id.endswith(_NOTE) else "outbox"
 
 
 def _reply(body: str, state: str) -> Reply:

@@ -4,7 +4,8 @@ Owns: the columns, and what the states mean.
 Does not know: who reads or writes them.
 
 A message goes `received -> claimed -> answered`, or straight to `refused`. Its reply goes `answered -> sending -> sent`, or to
-`failed`. Each arrow is one transaction (rule 1). A reply has the id of its message: there cannot be two.
+`failed`. Each arrow is one transaction (rule 1). A reply has the id of its message: there cannot be two. A note that the answer will
+take long goes the same way in a table of its own; it is `dropped` if the answer comes before the note was sent.
 """
 
 from __future__ import annotations
@@ -63,3 +64,22 @@ def m0001_people_messages_replies(db: Database) -> None:
         """
     )
     db.conn.execute("INSERT INTO house VALUES (?)", [secrets.token_hex(16)])
+
+
+@migrations()
+def m0003_notes(db: Database) -> None:
+    """Notes that an answer will take long: replies of their own, one a message at most."""
+    db.executescript(
+        """
+        CREATE TABLE notes (
+            id TEXT PRIMARY KEY,                      -- the message's, with an ending
+            message TEXT NOT NULL UNIQUE REFERENCES inbox (id) ON DELETE CASCADE,
+            channel TEXT NOT NULL, person TEXT,
+            state TEXT NOT NULL CHECK (state IN ('answered', 'sending', 'sent', 'failed', 'dropped')),
+            body TEXT NOT NULL,                       -- the Reply as JSON; never changed
+            reason TEXT NOT NULL DEFAULT '', not_before REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+            created_at REAL NOT NULL
+        );
+        CREATE INDEX notes_waiting ON notes (state, channel, not_before);
+        """
+    )

@@ -19,6 +19,7 @@ from agent import logs
 from agent.conversation import journal
 from agent.conversation.history import History
 from agent.conversation.inbox import Inbox
+from agent.conversation.notes import Notes
 from agent.conversation.outbox import Outbox
 from agent.conversation.people import People
 from agent.conversation.schema import migrations
@@ -53,6 +54,7 @@ class Room:
     history: History
     streams: Streams
     worker: Worker
+    notes: Notes
 
 
 def main(settings: Settings) -> None:
@@ -61,6 +63,7 @@ def main(settings: Settings) -> None:
     recovered = room.inbox.recover()
     logs.event(_log, "inbox.recovered", messages=recovered)
     room.worker.start(_WORKERS)
+    room.notes.start()
     serve.run(create_app(settings, room), settings.text("conversation.url"))
 
 
@@ -78,6 +81,13 @@ def furnish(settings: Settings) -> Room:
     worker = Worker(
         inbox=inbox, outbox=outbox, streams=streams, thinking=thinking, history=history, people=people
     )
+    notes = Notes(
+        store,
+        outbox,
+        thinking,
+        after=settings.number("conversation.note_after") * 60.0,
+        longest_answer=settings.number("conversation.max_answer"),
+    )
     return Room(
         store=store,
         people=people,
@@ -86,6 +96,7 @@ def furnish(settings: Settings) -> Room:
         history=history,
         streams=streams,
         worker=worker,
+        notes=notes,
     )
 
 

@@ -84,10 +84,14 @@ class Thinking:
 
     def awake(self) -> bool:
         """Whether the brain has a model that answers. Costs next to nothing and writes nothing."""
+        return bool(self.brain_info().get("ready"))
+
+    def brain_info(self) -> dict[str, Any]:
+        """What the brain says of itself; empty while it is away."""
         try:
-            return bool(self._brain.get("/info", timeout=_GLANCE_S).get("ready"))
+            return dict(self._brain.get("/info", timeout=_GLANCE_S))
         except NisseError:
-            return False
+            return {}
 
     def keep(self, file: Attachment, *, person: str, message_id: str) -> str:
         """Gives a document to recall, for the whole house. Returns a line that says what became of it.

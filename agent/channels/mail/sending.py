@@ -83,6 +83,8 @@ class Answers:
 
     def settle(self, reply: Reply) -> None:
         """Has the mail that was answered marked so (see `Carrier`)."""
+        if reply.is_note:
+            return
         envelope = reply.envelope
         if envelope.get("folder") == self._folder and envelope.get("uid", "").isdigit():
             self._journal.mark_later(self._folder, int(envelope.get("validity", "0")), int(envelope["uid"]))
