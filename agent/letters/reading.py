@@ -10,7 +10,7 @@ import hashlib
 import time
 from collections.abc import Collection, Mapping
 
-from agent.letters import automatic, body, headers, quotes
+from agent.letters import body, deciding, headers, quotes
 from agent.letters.headers import Mail
 from agent.message import Attachment, Message
 
@@ -18,7 +18,6 @@ ADDRESS_KIND = "mail"
 NOBODY = "nobody"  # stands for the sender of a mail that names none, or several
 _LONGEST_SUBJECT = 500  # characters
 _MOST_REFERENCES = 50
-_ENCRYPTED = "I cannot read encrypted mail. Please send it to me again unencrypted."
 
 
 def read(
@@ -26,6 +25,7 @@ def read(
     *,
     channel: str,
     own: Collection[str] = (),
+    plus_addressing: bool = True,
     envelope_sender: str | None = None,
     received_at: float | None = None,
     problem: str = "",
@@ -36,7 +36,8 @@ def read(
     Args:
         mail: The mail as it came; with a problem, its beginning is enough.
         channel: Name of the channel that received it.
-        own: The box's own addresses, lower-case.
+        own: All addresses of the house; empty: whether the mail names one of them is not asked.
+        plus_addressing: Whether `nisse+anything@` is the house's own address too.
         envelope_sender: The sender in the SMTP dialogue, where it is known.
         received_at: Seconds since 1970; None: now.
         problem: Why this is not the whole mail, in words for its sender; its attachments are then left out.
@@ -47,6 +48,13 @@ def read(
     content = body.read(parsed)
     parts = quotes.apart(content.text)
     own_id = native_id(parsed, mail)
+    refusal = deciding.decide(
+        parsed,
+        own=own,
+        plus_addressing=plus_addressing,
+        envelope_sender=envelope_sender,
+        text=content.text,
+    )
     return Message(
         channel=channel,
         address_kind=ADDRESS_KIND,
@@ -57,8 +65,9 @@ def read(
         thread=_thread(parsed, own_id),
         attachments=() if problem else tuple(_files(content, parts.forwarded)),
         received_at=time.time() if received_at is None else received_at,
-        automatic=_automatic(parsed, senders, own, envelope_sender),
-        problem=problem or (_ENCRYPTED if content.encrypted else ""),
+        automatic=refusal.why if refusal else "",
+        rule=refusal.rule if refusal else "",
+        problem=problem,
         envelope={**_envelope(parsed), **(envelope or {})},
     )
 
@@ -72,14 +81,6 @@ def native_id(parsed: Mail, mail: bytes) -> str:
     """
     found = headers.message_ids(parsed, "Message-ID")
     return found[0] if found else f"sha256:{hashlib.sha256(mail).hexdigest()}"
-
-
-def _automatic(parsed: Mail, senders: list[str], own: Collection[str], envelope_sender: str | None) -> str:
-    if len(senders) != 1 or len(headers.fields(parsed, "From")) != 1:
-        return f"{len(senders) or 'no'} senders in From"
-    if headers.field(parsed, "From").endswith(";"):
-        return "a group in From"
-    return automatic.reason(parsed, own=own, envelope_sender=envelope_sender)
 
 
 def _thread(parsed: Mail, own_id: str) -> str:
@@ -97,6 +98,7 @@ def _envelope(parsed: Mail) -> dict[str, str]:
         "references": " ".join(earlier),
         "subject": headers.field(parsed, "Subject")[:_LONGEST_SUBJECT],
         "to": next(iter(headers.addresses(parsed, "From")), ""),
+        **{"return_path": path for path in headers.addresses(parsed, "Return-Path")[:1]},
     }
 
 
