@@ -93,12 +93,13 @@ def _envelope(parsed: Mail) -> dict[str, str]:
     earlier = headers.message_ids(parsed, "References") or headers.message_ids(parsed, "In-Reply-To")
     if len(earlier) > _MOST_REFERENCES:
         earlier = [earlier[0], *earlier[1 - _MOST_REFERENCES :]]
+    path = headers.addresses(parsed, "Return-Path")
     return {
         "message_id": "".join(ids),
         "references": " ".join(earlier),
         "subject": headers.field(parsed, "Subject")[:_LONGEST_SUBJECT],
         "to": next(iter(headers.addresses(parsed, "From")), ""),
-        **{"return_path": path for path in headers.addresses(parsed, "Return-Path")[:1]},
+        **({"return_path": path[0]} if path else {}),
     }
 
 
