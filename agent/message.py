@@ -13,7 +13,7 @@ import hashlib
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from agent.errors import RequestError
 
@@ -22,6 +22,13 @@ VERIFIED = "verified"  # the channel itself proved who wrote: a login, a signatu
 ASSERTED = "asserted"  # a server that the house trusts says so
 UNVERIFIED = "unverified"  # anybody can have written it
 SOURCES_HEADING = "From what the house knows:"
+
+
+class Refusal(NamedTuple):
+    """Why a message gets no answer."""
+
+    rule: str  # the rule by which, such as "E10"
+    why: str  # in words for the owner
 
 
 @dataclass(frozen=True, kw_only=True)

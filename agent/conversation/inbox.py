@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from agent.conversation import admission, journal, turn
 from agent.conversation.people import People, comparable
 from agent.errors import NotFoundError
-from agent.message import Attachment, Message, Person
+from agent.message import ASSERTED, UNVERIFIED, Attachment, Message, Person
 from agent.store import Store
 
 _INTERACTIVE_CHANNELS = ("console", "portal")  # somebody sits there and waits
@@ -54,7 +54,10 @@ class Inbox:
         """
         kind = message.address_kind or message.channel
         person = self._people.known(kind, message.sender)
-        refused = admission.refusal(message, person)
+        # Until the channels say how sure the sender is, nothing less than before is answered.
+        judged = replace(message, level=ASSERTED) if message.level == UNVERIFIED else message
+        found = admission.refusal(judged, person)
+        refused = found.why if found else ""
         with self._store.transaction() as db:
             state = _state(db, message.id)
             if state:

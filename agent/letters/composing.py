@@ -16,7 +16,7 @@ from email.policy import EmailPolicy
 from typing import Any
 
 from agent.errors import RequestError
-from agent.letters import automatic, headers
+from agent.letters import deciding, headers
 from agent.letters.headers import Mail
 from agent.message import Reply
 
@@ -69,7 +69,7 @@ def compose(reply: Reply, *, sender: str, name: str) -> bytes:
     _add_thread(mail, reply)
     mail["Auto-Submitted"] = "auto-replied"
     mail["X-Auto-Response-Suppress"] = "All"
-    mail[automatic.LOOP_FIELD] = tag(sender)
+    mail[deciding.LOOP_FIELD] = tag(sender)
     text = headers.clean(reply.text)
     mail.set_content(flowed(text), charset="utf-8", cte="quoted-printable", params={"format": "flowed"})
     return mail.as_bytes()
@@ -96,7 +96,7 @@ def tag(sender: str) -> str:
 
 def is_own(mail: Mail, sender: str) -> bool:
     """Whether the box with this address composed this mail: such a mail in its own mailbox is a receipt."""
-    return tag(sender) in headers.fields(mail, automatic.LOOP_FIELD) and headers.addresses(mail, "From") == [
+    return tag(sender) in headers.fields(mail, deciding.LOOP_FIELD) and headers.addresses(mail, "From") == [
         sender.strip().lower()
     ]
 
