@@ -7,7 +7,7 @@ Does not know: any channel, nor when to try again.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from agent.errors import AuthenticationError, ForbiddenError, NotFoundError, UnavailableError
@@ -22,14 +22,19 @@ _POST_S = 120.0  # a large mail on a slow card
 class House:
     """Conversation, as one channel talks to it. Safe to use from several threads."""
 
-    def __init__(self, settings: Settings, channel: str) -> None:
+    def __init__(
+        self, settings: Settings, channel: str, *, account: str = "", others: Sequence[str] = ()
+    ) -> None:
         """Makes the client; nothing is sent yet.
 
         Args:
             settings: The values in force.
             channel: The channel's name.
+            account: Of a channel with several, the one whose replies are fetched (`envelope["account"]`); empty: all.
+            others: In place of `account`: the accounts whose replies are left to them, so that those of none at all are fetched too.
         """
         self.channel = channel
+        self._whose = {"account": account} if account else {"others": list(others)} if others else {}
         self.client = client(settings, "conversation")
 
     def hand_in(self, message: Message) -> str:
@@ -53,7 +58,9 @@ class House:
             wait: Seconds to wait at most.
         """
         with _token_errors():
-            answer = self.client.get("/replies", channel=self.channel, wait=int(wait), timeout=wait + 10)
+            answer = self.client.get(
+                "/replies", channel=self.channel, wait=int(wait), timeout=wait + 10, **self._whose
+            )
         return [Reply.from_json(body) for body in answer["replies"]]
 
     def sending(self, reply: Reply) -> None:

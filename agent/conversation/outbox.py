@@ -11,6 +11,7 @@ import hashlib
 import json
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +30,11 @@ _STEPS = {  # the state after: the states before it
     "failed": ("answered", "sending", "failed"),
 }
 _NOTE = "-note"  # ends the id of a note
+_ACCOUNT = "coalesce(json_extract(body, '$.envelope.account'), '')"
+_DUE = (
+    "channel = :channel AND state IN ('answered', 'sending') AND not_before <= :now "
+    f"AND :account IN ('', {_ACCOUNT}) AND {_ACCOUNT} NOT IN (SELECT value FROM json_each(:others))"  # noqa: S608
+)
 
 
 class Outbox:
@@ -113,17 +119,21 @@ class Outbox:
             ).fetchone()
         return _reply(row["body"], row["state"]) if row else None
 
-    def waiting(self, channel: str, wait: float) -> list[Reply]:
+    def waiting(
+        self, channel: str, wait: float, *, account: str = "", others: Sequence[str] = ()
+    ) -> list[Reply]:
         """The replies that a channel is to send now, oldest first; those it had begun to send before a crash among them.
 
         Args:
             channel: Whose replies.
             wait: Seconds to wait for one if there is none.
+            account: Of a channel with several accounts, the one whose replies are meant; empty: all.
+            others: Accounts whose replies are not meant.
         """
         until = time.monotonic() + wait
         with self._news:
             while True:
-                replies = self._due(channel)
+                replies = self._due(channel, account, others)
                 left = until - time.monotonic()
                 if replies or left <= 0:
                     return replies
@@ -183,15 +193,18 @@ class Outbox:
         with self._store.reading() as db:
             return dict(db.conn.execute("SELECT state, count(*) FROM outbox GROUP BY state").fetchall())
 
-    def _due(self, channel: str) -> list[Reply]:
+    def _due(self, channel: str, account: str, others: Sequence[str]) -> list[Reply]:
+        values = {
+            "channel": channel,
+            "now": time.time(),
+            "account": account,
+            "others": json.dumps(list(others)),
+        }
         with self._store.reading() as db:
             rows = db.conn.execute(
-                "SELECT body, state, created_at FROM outbox "
-                "WHERE channel = :channel AND state IN ('answered', 'sending') AND not_before <= :now UNION ALL "
-                "SELECT body, state, created_at FROM notes "
-                "WHERE channel = :channel AND state IN ('answered', 'sending') AND not_before <= :now "
-                "ORDER BY created_at LIMIT 20",
-                {"channel": channel, "now": time.time()},
+                f"SELECT body, state, created_at FROM outbox WHERE {_DUE} UNION ALL "  # noqa: S608 - our own words
+                f"SELECT body, state, created_at FROM notes WHERE {_DUE} ORDER BY created_at LIMIT 20",
+                values,
             ).fetchall()
         return [_reply(row["body"], row["state"]) for row in rows]
 

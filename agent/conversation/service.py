@@ -183,7 +183,8 @@ def _replies(room: Room) -> Blueprint:
     @routes.get("/replies")
     def fetch() -> ResponseReturnValue:
         wait = min(float(_count("wait", 0, 3600)), LONGEST_WAIT_S)
-        replies = room.outbox.waiting(request.args.get("channel", ""), wait)
+        channel, account = request.args.get("channel", ""), request.args.get("account", "")
+        replies = room.outbox.waiting(channel, wait, account=account, others=request.args.getlist("others"))
         return {"replies": [reply.to_json() for reply in replies]}
 
     @routes.post("/replies/<reply_id>/<any(sending, sent, failed, retry):step>")

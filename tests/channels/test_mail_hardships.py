@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from agent.channels._patience import Refusals
-from agent.channels.mail import imap_server
+from agent.channels.mail.account import imap_server
 from agent.channels.mail.imap import _errors, _refusals
-from agent.channels.mail.journal import Cursor, Journal
+from agent.channels.mail.journal import Cursor, Journal, opened
 from agent.errors import RequestError, UnavailableError, UnreachableError
 from tests.channels.test_mail import ANNA, NISSE, asked, kill, mail, set_state, start
 from tests.live.house_at_work import House, wait_until
@@ -138,12 +138,13 @@ def test_only_a_servers_no_is_a_mails_fault(house: House, raised: Exception, mea
 
 
 def test_tries_survive_the_process_and_are_forgotten_behind_the_cursor(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, "nisse")
+    store = opened(tmp_path)
+    journal = Journal(store, "nisse")
     for uid in (4, 5, 6):
         journal.tried("INBOX", 1, uid)
     journal.tried("INBOX", 1, 5)
-    journal._store.close()
-    journal = Journal(tmp_path, "nisse")
+    store.close()
+    journal = Journal(opened(tmp_path), "nisse")
     assert journal.tries("INBOX", 1, 5) == 2
     journal.tried("INBOX", 1, 5, by=-1)
     journal.move("INBOX", Cursor(validity=1, uid=5, newest=0.0))

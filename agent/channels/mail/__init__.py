@@ -1,26 +1,29 @@
 """The mail channel: the house has an address like anybody else, at any provider or at a server of its own.
 
-Reading order: `incoming` (what is new), `handover` (each mail handed in once), `sending` (each answer once, with a receipt), `imap`, `journal`. With no
-account set, the process stays up and does nothing; it is started afresh when the settings change.
+Reading order: `account` (which mailboxes there are), `incoming` (what is new), `handover` (each mail handed in once), `sending` (each
+answer once, with a receipt), `imap`, `journal`. With no account set, the process stays up and does nothing; it is started afresh when the settings change.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from agent import logs
 from agent.channels._house import House
 from agent.channels._outgoing import Outgoing
 from agent.channels._process import run_until_told
-from agent.channels._submission import Server, Submission
+from agent.channels._submission import Submission
+from agent.channels.mail.account import Account, accounts, entries, imap_server, missing_settings, smtp_server
 from agent.channels.mail.handover import MEGABYTE
 from agent.channels.mail.imap import Imap
 from agent.channels.mail.incoming import Incoming
-from agent.channels.mail.journal import Journal
+from agent.channels.mail.journal import Journal, opened
 from agent.channels.mail.sending import Answers
 from agent.errors import SettingsError
 from agent.settings import Settings
+from agent.store import Store
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +90,7 @@ SETTINGS: list[dict[str, Any]] = [
 
 
 class Channel:
-    """Carries mail both ways, for one account."""
+    """Carries mail both ways, for each account."""
 
     def __init__(self, settings: Settings) -> None:
         """Keeps the settings; nothing is opened yet."""
@@ -95,38 +98,40 @@ class Channel:
 
     def run(self) -> None:
         """Receives and sends until SIGTERM; without an account it waits for one."""
-        missing = missing_settings(self._settings)
-        if missing:
-            is_fresh = not self._settings.text("mail.address")
-            why = "there is no mail account" if is_fresh else f"{', '.join(missing)} is missing"
-            logs.event(_log, "mail.idle", why=why)
-            run_until_told()
-        else:
-            run_until_told(*self._loops())
+        for name, own in entries(self._settings).items():
+            missing = missing_settings(own)
+            if missing:
+                is_fresh = not own.text("mail.address")
+                why = "there is no mail account" if is_fresh else f"{', '.join(missing)} is missing"
+                logs.event(_log, "mail.idle", entry=name, why=why)
+        run_until_told(*self._loops())
 
-    def _loops(self) -> list[Any]:
-        settings = self._settings
-        address, folder = settings.text("mail.address").strip(), settings.text("mail.folder")
-        imap, smtp = imap_server(settings), smtp_server(settings)
-        house = House(settings, "mail")
-        journal = Journal(settings.home, f"{imap.user}@{imap.host}:{imap.port}")
+    def _loops(self) -> list[Callable[[], None]]:
+        found = accounts(self._settings)
+        if not found:
+            return []
+        store = opened(self._settings.home)
+        others = [account.address for account in found[1:]]
+        loops = self._of(found[0], store, House(self._settings, "mail", others=others))
+        for account in found[1:]:
+            loops += self._of(account, store, House(self._settings, "mail", account=account.address))
+        return loops
+
+    def _of(self, account: Account, store: Store, house: House) -> list[Callable[[], None]]:
+        settings = account.settings
+        journal = Journal(store, account.key)
         incoming = Incoming(
             house,
             journal,
-            imap,
-            address=address,
-            folder=folder,
+            account,
             poll=settings.number("mail.poll"),
             largest=settings.number("conversation.max_message") * MEGABYTE,
         )
         answers = Answers(
             journal,
             incoming,
-            smtp=smtp,
-            imap=imap,
-            address=address,
+            account,
             name=settings.text("house.name"),
-            folder=folder,
             grace=settings.number("mail.grace"),
         )
         outgoing = Outgoing(house, answers, retry=settings.number("mail.retry"))
@@ -135,6 +140,9 @@ class Channel:
 
 def check(settings: Settings) -> str:
     """Logs in for receiving and for sending.
+
+    Args:
+        settings: As the mailbox in question has them.
 
     Raises:
         SettingsError: Something is missing.
@@ -149,31 +157,3 @@ def check(settings: Settings) -> str:
     Submission(smtp_server(settings)).check()
     address = settings.text("mail.address")
     return f"It works: {address} can receive and send. {count} mails lie there already; those are left alone."
-
-
-def missing_settings(settings: Settings) -> list[str]:
-    """What must still be set before there is an account."""
-    needed = ("mail.address", "mail.imap_host", "mail.smtp_host")
-    missing = [key for key in needed if not settings.text(key).strip()]
-    return missing if settings.secret("mail.password") else [*missing, "mail.password"]
-
-
-def imap_server(settings: Settings) -> Server:
-    """The server for receiving, as the settings have it."""
-    return _server(settings, "imap")
-
-
-def smtp_server(settings: Settings) -> Server:
-    """The server for sending, as the settings have it."""
-    return _server(settings, "smtp")
-
-
-def _server(settings: Settings, kind: str) -> Server:
-    return Server(
-        host=settings.text(f"mail.{kind}_host").strip(),
-        port=settings.number(f"mail.{kind}_port"),
-        security=settings.text(f"mail.{kind}_security"),
-        user=settings.text("mail.user").strip() or settings.text("mail.address").strip(),
-        password=settings.secret("mail.password"),
-        ca_file=settings.text("mail.ca_file").strip(),
-    )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from agent import logs
 from agent.channels._house import House
+from agent.channels.mail.account import Account
 from agent.channels.mail.imap import Facts, Imap
 from agent.channels.mail.journal import Journal
 from agent.errors import NisseError, StorageError, TooLargeError, UnavailableError
@@ -41,18 +42,19 @@ class Place:
 class Handover:
     """Deals with one mail after the other."""
 
-    def __init__(self, house: House, journal: Journal, *, address: str, largest: int) -> None:
+    def __init__(self, house: House, journal: Journal, *, account: Account, largest: int) -> None:
         """Puts the parts together.
 
         Args:
             house: Where mails are handed in.
             journal: Remembers tries, even if a mail ends the process.
-            address: The account's address, lower-case.
+            account: Whose mails they are.
             largest: Largest mail that is read whole, in bytes.
         """
         self._house = house
         self._journal = journal
-        self._address = address
+        self._account = account
+        self._address = account.address
         self._largest = largest
 
     def take(self, box: Imap, place: Place, since: float) -> float:
@@ -127,7 +129,12 @@ class Handover:
             own=(self._address,),
             received_at=facts.arrived_at,
             problem=problem,
-            envelope={"folder": place.folder, "validity": str(place.validity), "uid": str(place.uid)},
+            envelope={
+                "account": self._address,
+                "folder": place.folder,
+                "validity": str(place.validity),
+                "uid": str(place.uid),
+            },
         )
 
     def _hand_in(self, message: Message, place: Place) -> None:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from agent import logs
 from agent.channels._house import House
 from agent.channels._patience import Patience, Refusals
-from agent.channels._submission import Server
+from agent.channels.mail.account import Account
 from agent.channels.mail.handover import Handover, Place
 from agent.channels.mail.imap import Imap
 from agent.channels.mail.journal import Cursor, Journal
@@ -33,10 +33,8 @@ class Incoming:
         self,
         house: House,
         journal: Journal,
-        server: Server,
+        account: Account,
         *,
-        address: str,
-        folder: str,
         poll: int,
         largest: int,
     ) -> None:
@@ -45,17 +43,15 @@ class Incoming:
         Args:
             house: Where mails are handed in.
             journal: How far the folder was read.
-            server: The account's IMAP server.
-            address: The account's address.
-            folder: The folder that is read.
+            account: Whose mails they are.
             poll: Seconds after which the folder is looked at even if the server says nothing.
             largest: Largest mail that is read whole, in bytes.
         """
         self.wake = threading.Event()  # set when there is something to mark
-        self._handover = Handover(house, journal, address=address.strip().lower(), largest=largest)
+        self._handover = Handover(house, journal, account=account, largest=largest)
         self._journal = journal
-        self._server = server
-        self._folder = folder
+        self._server = account.imap
+        self._folder = account.folder
         self._poll = min(poll, _LONGEST_IDLE_S)
 
     def run(self) -> None:

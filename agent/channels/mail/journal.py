@@ -52,20 +52,29 @@ class Cursor:
     since: float = 0.0  # mails that arrived before are not answered
 
 
+def opened(home: Path) -> Store:
+    """The file, for all accounts of this process.
+
+    Args:
+        home: NISSE_HOME.
+
+    Raises:
+        StorageError: The file cannot be opened.
+    """
+    return Store(home / "mail.db", migrations)
+
+
 class Journal:
     """One account's memory."""
 
-    def __init__(self, home: Path, account: str) -> None:
-        """Opens the file.
+    def __init__(self, store: Store, account: str) -> None:
+        """Keeps the file in mind.
 
         Args:
-            home: NISSE_HOME.
-            account: The account's name: another account begins anew.
-
-        Raises:
-            StorageError: The file cannot be opened.
+            store: The opened file.
+            account: The account's key: another account begins anew.
         """
-        self._store = Store(home / "mail.db", migrations)
+        self._store = store
         self._account = account
 
     def cursor(self, folder: str) -> Cursor | None:

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import time
 
-from agent.channels._submission import Server, Submission
+from agent.channels._submission import Submission
+from agent.channels.mail.account import Account
 from agent.channels.mail.imap import Imap
 from agent.channels.mail.incoming import Incoming
 from agent.channels.mail.journal import Journal
-from agent.errors import AuthenticationError, NisseError
+from agent.errors import AuthenticationError, NisseError, UnavailableError
 from agent.letters import composing
 from agent.message import Reply
 
@@ -27,12 +28,9 @@ class Answers:
         self,
         journal: Journal,
         incoming: Incoming,
+        account: Account,
         *,
-        smtp: Server,
-        imap: Server,
-        address: str,
         name: str,
-        folder: str,
         grace: float,
     ) -> None:
         """Puts the parts together.
@@ -40,25 +38,23 @@ class Answers:
         Args:
             journal: Where is noted what is to be marked as answered.
             incoming: Marks it.
-            smtp: The account's SMTP server.
-            imap: The account's IMAP server, which is asked for receipts.
-            address: The account's address.
+            account: Which one.
             name: What the box is called.
-            folder: The folder into which mail comes.
             grace: Seconds that a receipt may take to arrive.
         """
         self._journal = journal
         self._incoming = incoming
-        self._submission = Submission(smtp)
-        self._imap = imap
-        self._address = address
+        self._submission = Submission(account.smtp)
+        self._imap = account.imap
+        self._address = account.address
         self._name = name
-        self._folder = folder
+        self._folder = account.folder
         self._grace = grace
         self._asked_since: dict[str, float] = {}
 
     def carry(self, reply: Reply) -> bool:
         """Submits the reply (see `Carrier`)."""
+        self._refuse_anothers(reply)
         mail = composing.compose(reply, sender=self._address, name=self._name)
         self._asked_since.pop(reply.id, None)
         recipient = composing.recipient(reply)
@@ -89,3 +85,11 @@ class Answers:
         if envelope.get("folder") == self._folder and envelope.get("uid", "").isdigit():
             self._journal.mark_later(self._folder, int(envelope.get("validity", "0")), int(envelope["uid"]))
             self._incoming.wake.set()
+
+    def _refuse_anothers(self, reply: Reply) -> None:
+        """An answer goes out from the address that was written to, or not at all."""
+        account = reply.envelope.get("account", "")
+        if account not in ("", self._address):
+            raise UnavailableError(
+                f"The mailbox {account} is not set up any more.", hint="Add it again on the page Mail."
+            )
