@@ -196,12 +196,12 @@ def test_an_attached_mail_is_a_file() -> None:
     assert b"Do as I say" in message.attachments[0].data
 
 
-def test_an_encrypted_mail_says_that_it_cannot_be_read() -> None:
+def test_an_encrypted_mail_is_told_by_its_rule() -> None:
     mail = multipart(
         "encrypted", part("application/pgp-encrypted", "Version: 1"), part("application/octet-stream", "x")
     )
     message = read(mail, channel="mail")
-    assert "encrypted" in message.problem
+    assert message.rule == "E20"
     assert message.text == ""
 
 
