@@ -7,7 +7,8 @@ Does not know: any channel, nor when to try again.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 from urllib.parse import quote
 
 from agent.errors import AuthenticationError, ForbiddenError, NotFoundError, UnavailableError
@@ -108,6 +109,12 @@ class House:
     def events(self, message_id: str) -> Iterator[str]:
         """What becomes of a message, as it happens: JSON objects with `piece`, `reset`, `reply` or `refused`."""
         return self.client.events(f"/messages/{quote(message_id, safe='')}/events", timeout=60)
+
+    def report(self, accounts: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Says how this channel's accounts are; those that somebody wants to be tried again."""
+        with _token_errors():
+            body = {"accounts": [dict(account) for account in accounts]}
+            return list(self.client.post(f"/channels/{self.channel}", body)["again"])
 
     def _step(self, reply: Reply, step: str, **body: str | float) -> None:
         with _token_errors():

@@ -13,6 +13,7 @@ from typing import Protocol
 from agent import logs
 from agent.channels._house import House
 from agent.channels._patience import Patience, Refusals
+from agent.channels._reporting import Status
 from agent.errors import (
     AuthenticationError,
     ConflictError,
@@ -21,14 +22,35 @@ from agent.errors import (
     SettingsError,
     StorageError,
     UnavailableError,
+    UnreachableError,
 )
 from agent.message import Reply
 
 _log = logging.getLogger(__name__)
 
+_WAY = "sending"
+
 _LONGEST_WAIT_S = 60.0  # while conversation is away
-_LONGEST_RETRY_S = 3600.0
-_TRIED_FOR_S = 3 * 24 * 3600.0  # about as long as mail servers try
+_LONGEST_RETRY_S = 24 * 3600.0
+_AWAY_RETRY_S = (
+    60.0  # the first try again where nobody answered: more often the house's own line than the far end
+)
+_LONGEST_AWAY_RETRY_S = 3600.0
+_TRIED_FOR_S = 5 * 24 * 3600.0  # about as long as mail servers try
+_TRIED_TIMES = 3  # at the least: the box may have been off meanwhile
+
+
+def retry_after(tries: int, first: float, why: NisseError) -> float:
+    """Seconds until a reply that could not be sent is tried again.
+
+    Args:
+        tries: How often it was tried.
+        first: Seconds after the first try.
+        why: What kept it: a server that says "not now" is asked less often than one that could not be reached.
+    """
+    away = isinstance(why, UnreachableError)
+    begin, longest = (min(first, _AWAY_RETRY_S), _LONGEST_AWAY_RETRY_S) if away else (first, _LONGEST_RETRY_S)
+    return min(longest, max(begin, why.retry_after or 0) * 2.0 ** min(tries - 1, 20))
 
 
 class Carrier(Protocol):
@@ -60,25 +82,37 @@ class Carrier(Protocol):
 class Outgoing:
     """One channel's way out."""
 
-    def __init__(self, house: House, carrier: Carrier, *, retry: float) -> None:
+    def __init__(
+        self,
+        house: House,
+        carrier: Carrier,
+        *,
+        retry: float,
+        refusals: Refusals | None = None,
+        status: Status | None = None,
+    ) -> None:
         """Puts the parts together.
 
         Args:
             house: Where the replies are fetched.
             carrier: What carries them.
-            retry: Seconds until the second try; each further one takes twice as long.
+            retry: Seconds until the second try; each further one takes twice as long, at last a day.
+            refusals: Counts refused passwords; none: a plain count.
+            status: What the owner is told; none: nothing.
         """
         self._house = house
         self._carrier = carrier
         self._retry = retry
         self._carried: set[str] = set()  # went out, but conversation could not be told yet
         self._tries: dict[str, int] = {}
-        self._refusals = Refusals()
+        self._refusals = refusals or Refusals()
+        self._status = status or Status("")
 
     def run(self) -> None:
         """Sends for ever."""
         away, unsure = Patience(_LONGEST_WAIT_S), Patience(_LONGEST_WAIT_S)
         while True:
+            self._refusals.sleep(self._refusals.left())
             try:
                 if self.send_waiting():
                     unsure.reset()
@@ -103,7 +137,10 @@ class Outgoing:
                 why=self._refusals.why,
                 hint="correct the settings; sending then goes on by itself",
             )
-        time.sleep(wait)
+            self._status.stopped(_WAY, refused)
+        else:
+            self._status.waits(_WAY, refused)
+        self._refusals.sleep(wait)
 
     def send_waiting(self) -> bool:
         """Sends what waits now.
@@ -147,6 +184,7 @@ class Outgoing:
             self._house.failed(reply, str(never))
             return True
         self._refusals.reset()
+        self._status.works(_WAY)
         if not certain:
             logs.event(_log, "reply.unsure", level=logging.WARNING, id=reply.id)
             return False
@@ -162,10 +200,12 @@ class Outgoing:
         logs.event(_log, "reply.sent", id=reply.id, outgoing_id=reply.outgoing_id)
 
     def _put_off(self, reply: Reply, why: NisseError) -> None:
-        if time.time() - reply.created_at > _TRIED_FOR_S:
-            self._house.failed(reply, f"{why} (tried for three days)")
-            return
         tries = self._tries[reply.id] = self._tries.get(reply.id, 0) + 1
-        after = min(_LONGEST_RETRY_S, max(self._retry, why.retry_after or 0) * 2.0 ** min(tries - 1, 20))
+        if time.time() - reply.created_at > _TRIED_FOR_S and tries > _TRIED_TIMES:
+            self._house.failed(reply, f"{why} (tried for five days)")
+            return
+        after = retry_after(tries, self._retry, why)
+        if isinstance(why, UnreachableError):
+            self._status.waits(_WAY, why)
         logs.event(_log, "reply.put_off", level=logging.WARNING, id=reply.id, why=why, seconds=round(after))
         self._house.retry(reply, str(why), after)

@@ -10,7 +10,7 @@ import random
 import time
 
 _FIRST_S = 1.0
-_QUICK_REFUSALS = 3  # a server may lock an account on which a wrong password is tried for ever
+QUICK_REFUSALS = 3  # a server may lock an account on which a wrong password is tried for ever
 _REFUSED_S = 3600.0
 
 
@@ -42,7 +42,8 @@ class Patience:
 
 
 class Refusals:
-    """Counts refused passwords in a row: the first are tried again soon, all others once an hour."""
+    """Counts refused passwords in a row: the first are tried again soon, all others once an hour. A channel that has a better way to
+    hear from its owner than the log may be stricter."""
 
     why = "the server refused the password three times; it is now tried once an hour"
 
@@ -58,12 +59,20 @@ class Refusals:
     @property
     def slow(self) -> bool:
         """Whether the password is now tried once an hour only."""
-        return self.count >= _QUICK_REFUSALS
+        return self.count >= QUICK_REFUSALS
 
     def next_wait(self) -> float:
         """Counts one more refusal; seconds to wait after it."""
         wait = self._patience.next_wait()
         return _REFUSED_S if self.slow else wait
+
+    def left(self) -> float:
+        """Seconds until a try may be made at all."""
+        return 0.0
+
+    def sleep(self, seconds: float) -> None:
+        """Waits so long, or until somebody wants it tried again."""
+        time.sleep(seconds)
 
     def reset(self) -> None:
         """The password was taken."""

@@ -17,6 +17,7 @@ from flask.typing import ResponseReturnValue
 
 from agent import logs
 from agent.conversation import journal
+from agent.conversation.channels import Channels
 from agent.conversation.history import History
 from agent.conversation.inbox import Inbox
 from agent.conversation.notes import Notes
@@ -55,6 +56,7 @@ class Room:
     streams: Streams
     worker: Worker
     notes: Notes
+    channels: Channels
 
 
 def main(settings: Settings) -> None:
@@ -97,6 +99,7 @@ def furnish(settings: Settings) -> Room:
         streams=streams,
         worker=worker,
         notes=notes,
+        channels=Channels(),
     )
 
 
@@ -115,6 +118,7 @@ def create_app(settings: Settings, room: Room) -> Flask:
     app.register_blueprint(_messages(room))
     app.register_blueprint(_replies(room))
     app.register_blueprint(_people(room))
+    app.register_blueprint(_channels(room))
     return app
 
 
@@ -243,6 +247,25 @@ def _people(room: Room) -> Blueprint:
         room.people.remove(person_id)
         room.inbox.turn_away(person_id)
         room.worker.wake()
+        return {}
+
+    return routes
+
+
+def _channels(room: Room) -> Blueprint:
+    routes = Blueprint("channels", __name__)
+
+    @routes.get("/channels")
+    def everything() -> ResponseReturnValue:
+        return {"channels": room.channels.everything()}
+
+    @routes.post("/channels/<channel>")
+    def report(channel: str) -> ResponseReturnValue:
+        return {"again": room.channels.report(channel[:50], serve.json_body())}
+
+    @routes.post("/channels/<channel>/again")
+    def again(channel: str) -> ResponseReturnValue:
+        room.channels.again(channel[:50], _word(serve.json_body(), "account"))
         return {}
 
     return routes

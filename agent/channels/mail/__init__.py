@@ -14,16 +14,17 @@ from agent import logs
 from agent.channels._house import House
 from agent.channels._outgoing import Outgoing
 from agent.channels._process import run_until_told
+from agent.channels._reporting import Reporting, Status
 from agent.channels._submission import Submission
 from agent.channels.mail.account import Account, accounts, entries, imap_server, missing_settings, smtp_server
 from agent.channels.mail.handover import MEGABYTE
 from agent.channels.mail.imap import Imap
 from agent.channels.mail.incoming import Incoming
 from agent.channels.mail.journal import Journal, opened
+from agent.channels.mail.lockout import Lockout
 from agent.channels.mail.sending import Answers
 from agent.errors import SettingsError
 from agent.settings import Settings
-from agent.store import Store
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ SETTINGS: list[dict[str, Any]] = [
         "help": "Certificate file of a private server's own authority; empty for public servers.",
     },
     {
-        "key": "mail.poll", "kind": "number", "default": 60, "minimum": 1, "maximum": 3600, "unit": "seconds",
+        "key": "mail.poll", "kind": "number", "default": 60, "minimum": 15, "maximum": 3600, "unit": "seconds",
         "help": "How often the folder is looked at even if the server announces nothing.",
     },
     {
@@ -83,7 +84,7 @@ SETTINGS: list[dict[str, Any]] = [
         "help": "How long, after a crash, the receipt of an answer is waited for before the answer is sent again.",
     },
     {
-        "key": "mail.retry", "kind": "number", "default": 60, "minimum": 1, "maximum": 3600, "unit": "seconds",
+        "key": "mail.retry", "kind": "number", "default": 300, "minimum": 1, "maximum": 3600, "unit": "seconds",
         "help": "How long after a server's 'not now' an answer is sent again; each further try waits twice as long.",
     },
 ]  # fmt: skip
@@ -112,20 +113,31 @@ class Channel:
             return []
         store = opened(self._settings.home)
         others = [account.address for account in found[1:]]
-        loops = self._of(found[0], store, House(self._settings, "mail", others=others))
-        for account in found[1:]:
-            loops += self._of(account, store, House(self._settings, "mail", account=account.address))
-        return loops
+        houses = [House(self._settings, "mail", others=others)]
+        houses += [House(self._settings, "mail", account=address) for address in others]
+        loops, told = [], []
+        for account, house in zip(found, houses, strict=True):
+            journal = Journal(store, account.key)
+            status = Status(account.address, journal.all_set_aside)
+            told.append(status)
+            loops += self._of(account, journal, house, status)
+        return [*loops, Reporting(houses[0], told).run]
 
-    def _of(self, account: Account, store: Store, house: House) -> list[Callable[[], None]]:
+    def _of(
+        self, account: Account, journal: Journal, house: House, status: Status
+    ) -> list[Callable[[], None]]:
         settings = account.settings
-        journal = Journal(store, account.key)
+        receiving = Lockout(journal, "receiving", account.imap)
+        sending = Lockout(journal, "sending", account.smtp)
+        status.again += [receiving.again, sending.again]
         incoming = Incoming(
             house,
             journal,
             account,
             poll=settings.number("mail.poll"),
             largest=settings.number("conversation.max_message") * MEGABYTE,
+            refusals=receiving,
+            status=status,
         )
         answers = Answers(
             journal,
@@ -134,7 +146,9 @@ class Channel:
             name=settings.text("house.name"),
             grace=settings.number("mail.grace"),
         )
-        outgoing = Outgoing(house, answers, retry=settings.number("mail.retry"))
+        outgoing = Outgoing(
+            house, answers, retry=settings.number("mail.retry"), refusals=sending, status=status
+        )
         return [incoming.run, outgoing.run]
 
 

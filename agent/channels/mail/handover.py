@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from agent import logs
@@ -42,7 +42,15 @@ class Place:
 class Handover:
     """Deals with one mail after the other."""
 
-    def __init__(self, house: House, journal: Journal, *, account: Account, largest: int) -> None:
+    def __init__(
+        self,
+        house: House,
+        journal: Journal,
+        *,
+        account: Account,
+        largest: int,
+        on_set_aside: Callable[[], None] = lambda: None,
+    ) -> None:
         """Puts the parts together.
 
         Args:
@@ -50,8 +58,10 @@ class Handover:
             journal: Remembers tries, even if a mail ends the process.
             account: Whose mails they are.
             largest: Largest mail that is read whole, in bytes.
+            on_set_aside: Called when a mail was left where it is, for the owner to look at.
         """
         self._house = house
+        self._on_set_aside = on_set_aside
         self._journal = journal
         self._account = account
         self._address = account.address
@@ -74,9 +84,7 @@ class Handover:
         """
         tries = self._journal.tries(place.folder, place.validity, place.uid)
         if tries >= 2 * _TRIES:
-            logs.event(
-                _log, "mail.given_up", level=logging.ERROR, uid=place.uid, why="even its headers break"
-            )
+            self._set_aside(place, "Even its headers cannot be read; nobody was told.")
             return 0.0
         try:
             return self._deal(box, place, since, headers_only=tries >= _TRIES)
@@ -92,6 +100,9 @@ class Handover:
         facts = box.facts(place.uid)
         if facts is None or facts.arrived_at < since:
             return facts.arrived_at if facts else 0.0
+        if not facts.size or not facts.head.strip():
+            self._set_aside(place, "It is empty.")
+            return facts.arrived_at
         with self._surviving(place):
             head = headers.parse(facts.head)
             is_own, senders = composing.is_own(head, self._address), headers.addresses(head, "From")
@@ -99,6 +110,8 @@ class Handover:
         if is_own:
             if not headers_only:
                 box.put_away(place.uid, headers.field(head, "Message-ID"), box.sent_folder())
+        elif facts.is_answered:
+            logs.event(_log, "mail.answered_before", uid=place.uid)
         elif senders != [self._address]:
             self._hand_in_what_counts(box, place, facts, message, headers_only=headers_only)
         return facts.arrived_at
@@ -112,10 +125,12 @@ class Handover:
                 head, place
             )  # is refused, which the owner sees; what a stranger sends stays where it is
         elif headers_only:
-            logs.event(_log, "mail.given_up", level=logging.ERROR, uid=place.uid, why="it cannot be read")
+            self._set_aside(place, "It cannot be read; its sender was told.", head)
             self._hand_in(replace(head, problem=_UNREADABLE), place)
         else:
             problem = _too_large(facts.size, self._largest) if facts.size > self._largest else ""
+            if problem:
+                self._set_aside(place, "It is larger than the house takes; its sender was told.", head)
             content = box.content(place.uid, _BEGINNING if problem else 0)
             if content is not None:
                 with self._surviving(place):
@@ -146,6 +161,18 @@ class Handover:
             problem = _too_large(sum(len(file.data) for file in message.attachments), self._largest)
             state = self._house.hand_in(replace(message, attachments=(), problem=problem))
         logs.event(_log, "mail.handed_in", uid=place.uid, id=message.id, state=state)
+
+    def _set_aside(self, place: Place, why: str, head: Message | None = None) -> None:
+        logs.event(_log, "mail.set_aside", level=logging.WARNING, uid=place.uid, why=why)
+        self._journal.set_aside(
+            place.folder,
+            place.validity,
+            place.uid,
+            sender=head.sender if head else "",
+            subject=head.subject if head else "",
+            why=why,
+        )
+        self._on_set_aside()
 
     @contextlib.contextmanager
     def _surviving(self, place: Place) -> Iterator[None]:

@@ -27,6 +27,9 @@ from agent.letters.headers import LONGEST_HEAD
 _TIMEOUT_S = 60.0
 _LOOK_UP_S = 5.0  # between two looks at whether somebody else has work for this connection
 _SENT = b"\\Sent"
+KEYWORD = b"$Nisse"  # \Answered may be a person's doing, this is a house's
+_DONE = (b"\\answered", KEYWORD.lower())
+_ANY_KEYWORD = b"\\*"
 _NOT_NOW = ("UNAVAILABLE", "INUSE", "LIMIT", "CONTACTADMIN", "try again", "temporar")
 
 
@@ -46,6 +49,7 @@ class Facts:
     size: int  # bytes
     arrived_at: float  # seconds since 1970, by the server's clock
     head: bytes
+    is_answered: bool = False  # by a person who looked into the mailbox, or by a house: this one or another
 
 
 class Imap:
@@ -59,6 +63,7 @@ class Imap:
             UnreachableError: It does not answer, or does not prove who it is.
         """
         self._folder = ""
+        self._takes_keywords = False
         with _errors(server):
             encrypted = server.security == "tls"
             self._client = IMAPClient(
@@ -103,6 +108,7 @@ class Imap:
                     f"The mailbox has no folder {folder!r}.", hint="The usual one is INBOX."
                 ) from missing
         self._folder = folder
+        self._takes_keywords = _ANY_KEYWORD in found.get(b"PERMANENTFLAGS", ())
         return Opened(
             validity=int(found[b"UIDVALIDITY"]),
             next_uid=int(found.get(b"UIDNEXT", 1)),
@@ -131,14 +137,17 @@ class Imap:
         Raises:
             RequestError: The server refuses to give it out.
         """
-        found = self._fetch(uid, "RFC822.SIZE", "INTERNALDATE", f"BODY.PEEK[HEADER]<0.{LONGEST_HEAD}>")
+        found = self._fetch(
+            uid, "FLAGS", "RFC822.SIZE", "INTERNALDATE", f"BODY.PEEK[HEADER]<0.{LONGEST_HEAD}>"
+        )
         if not found:
             return None
-        arrived = found.get(b"INTERNALDATE")
+        arrived, flags = found.get(b"INTERNALDATE"), found.get(b"FLAGS", ())
         return Facts(
             size=int(found[b"RFC822.SIZE"]),
             arrived_at=arrived.timestamp() if isinstance(arrived, datetime) else time.time(),
             head=bytes(found[b"BODY[HEADER]<0>"] or b""),
+            is_answered=any(bytes(flag).lower() in _DONE for flag in flags),
         )
 
     def content(self, uid: int, first: int = 0) -> bytes | None:
@@ -197,13 +206,14 @@ class Imap:
                 self._client.uid_expunge([uid])
 
     def mark_answered(self, uids: list[int]) -> None:
-        """Marks mails of the open folder as answered.
+        """Marks mails of the open folder as answered, with a keyword of the house's own where the folder takes any.
 
         Raises:
             RequestError: The server refuses.
         """
+        flags = [ANSWERED, KEYWORD] if self._takes_keywords else [ANSWERED]
         with _errors(self._server), _refusals(self._server):
-            self._client.add_flags(uids, [ANSWERED])
+            self._client.add_flags(uids, flags)
 
     def wait(self, seconds: float, wake: threading.Event) -> None:
         """Waits for news: until the server tells of some, somebody sets `wake`, or the time is up.

@@ -14,14 +14,16 @@ from dataclasses import replace
 from agent import logs
 from agent.channels._house import House
 from agent.channels._patience import Patience, Refusals
+from agent.channels._reporting import Status
 from agent.channels.mail.account import Account
 from agent.channels.mail.handover import Handover, Place
 from agent.channels.mail.imap import Imap
 from agent.channels.mail.journal import Cursor, Journal
-from agent.errors import AuthenticationError, NisseError, RequestError
+from agent.errors import AuthenticationError, NisseError, RequestError, StorageError
 
 _log = logging.getLogger(__name__)
 
+_WAY = "receiving"
 _LONGEST_WAIT_S = 120.0
 _LONGEST_IDLE_S = 300  # servers may hang up after 29 minutes of IDLE, and routers forget sooner
 
@@ -37,6 +39,8 @@ class Incoming:
         *,
         poll: int,
         largest: int,
+        refusals: Refusals | None = None,
+        status: Status | None = None,
     ) -> None:
         """Puts the parts together.
 
@@ -46,9 +50,15 @@ class Incoming:
             account: Whose mails they are.
             poll: Seconds after which the folder is looked at even if the server says nothing.
             largest: Largest mail that is read whole, in bytes.
+            refusals: Counts refused passwords; none: a plain count.
+            status: What the owner is told; none: nothing.
         """
         self.wake = threading.Event()  # set when there is something to mark
-        self._handover = Handover(house, journal, account=account, largest=largest)
+        self._status = status or Status(account.address)
+        self._refusals = refusals or Refusals()
+        self._handover = Handover(
+            house, journal, account=account, largest=largest, on_set_aside=self._status.news
+        )
         self._journal = journal
         self._server = account.imap
         self._folder = account.folder
@@ -56,27 +66,37 @@ class Incoming:
 
     def run(self) -> None:
         """Receives for ever."""
-        patience, refusals = Patience(_LONGEST_WAIT_S), Refusals()
+        patience = Patience(_LONGEST_WAIT_S)
         while True:
+            self._refusals.sleep(self._refusals.left())
             try:
                 with Imap(self._server) as box:
-                    refusals.reset()
+                    self._refusals.reset()
                     self._follow(box, patience)
             except AuthenticationError as refused:
-                wait = refusals.next_wait()
-                logs.event(_log, "mail.refused", level=logging.WARNING, why=refused, tries=refusals.count)
-                if refusals.slow:
-                    logs.event(
-                        _log,
-                        "mail.stopped",
-                        level=logging.ERROR,
-                        why=refusals.why,
-                        hint="correct the mail account's settings; receiving then goes on by itself",
-                    )
-                time.sleep(wait)
+                self._wait_for_settings(refused)
             except NisseError as away:
                 logs.event(_log, "mail.waits", level=logging.WARNING, why=away)
+                if not isinstance(away, StorageError):
+                    self._status.waits(_WAY, away)
                 patience.wait()
+
+    def _wait_for_settings(self, refused: AuthenticationError) -> None:
+        refusals = self._refusals
+        wait = refusals.next_wait()
+        logs.event(_log, "mail.refused", level=logging.WARNING, why=refused, tries=refusals.count)
+        if refusals.slow:
+            logs.event(
+                _log,
+                "mail.stopped",
+                level=logging.ERROR,
+                why=refusals.why,
+                hint="correct the mail account's settings; receiving then goes on by itself",
+            )
+            self._status.stopped(_WAY, refused)
+        else:
+            self._status.waits(_WAY, refused)
+        refusals.sleep(wait)
 
     def _follow(self, box: Imap, patience: Patience) -> None:
         cursor = self._begin(box)
@@ -88,6 +108,7 @@ class Incoming:
                 self._journal.move(self._folder, cursor)
             self._mark(box, cursor.validity)
             patience.reset()
+            self._status.works(_WAY)
             box.wait(self._poll, self.wake)
 
     def _begin(self, box: Imap) -> Cursor:

@@ -1,4 +1,4 @@
-"""What the mail channel must remember: how far it has read, how often a mail was tried, and which mails are to be marked as answered.
+"""What the mail channel must remember: how far it has read, what was tried, set aside and refused, what is still to be marked.
 
 Owns: `mail.db`.
 Does not know: IMAP. Losing the file loses no mail: the channel then begins with what comes next.
@@ -6,14 +6,18 @@ Does not know: IMAP. Losing the file loses no mail: the channel then begins with
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlite_utils import Database, Migrations
 
 from agent.store import Store
 
 migrations = Migrations("mail")
+
+_SET_ASIDE_KEPT = 50
 
 
 @migrations()
@@ -38,6 +42,27 @@ def m0001_cursors_tries_and_marks(db: Database) -> None:
             account TEXT NOT NULL, folder TEXT NOT NULL, validity INTEGER NOT NULL, uid INTEGER NOT NULL,
             PRIMARY KEY (account, folder, validity, uid)
         ) WITHOUT ROWID;
+        """
+    )
+
+
+@migrations()
+def m0002_refusals_and_set_aside(db: Database) -> None:
+    """How often a password was refused, also before this start; the mails that were left where they are."""
+    db.executescript(
+        """
+        CREATE TABLE refusals (
+            account TEXT NOT NULL, way TEXT NOT NULL, -- receiving or sending
+            login TEXT NOT NULL,                      -- stands for user and password; others begin anew
+            count INTEGER NOT NULL, at REAL NOT NULL,
+            PRIMARY KEY (account, way)
+        ) WITHOUT ROWID;
+        CREATE TABLE set_aside (
+            id INTEGER PRIMARY KEY, account TEXT NOT NULL,
+            folder TEXT NOT NULL, validity INTEGER NOT NULL, uid INTEGER NOT NULL,
+            at REAL NOT NULL, sender TEXT NOT NULL, subject TEXT NOT NULL, why TEXT NOT NULL,
+            UNIQUE (account, folder, validity, uid)
+        );
         """
     )
 
@@ -121,6 +146,55 @@ class Journal:
             db.conn.execute(
                 "INSERT INTO tries VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
                 [self._account, folder, validity, uid, by],
+            )
+
+    def set_aside(self, folder: str, validity: int, uid: int, *, sender: str, subject: str, why: str) -> None:
+        """This mail was left where it is; the newest are kept in mind.
+
+        Args:
+            folder: Its folder.
+            validity: The folder's UIDVALIDITY.
+            uid: Which mail.
+            sender: Who stands in From, as far as it could be read.
+            subject: Its subject, likewise.
+            why: Why, in words for the owner.
+        """
+        with self._store.transaction() as db:
+            db.conn.execute(
+                "INSERT OR IGNORE INTO set_aside (account, folder, validity, uid, at, sender, subject, why) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [self._account, folder, validity, uid, time.time(), sender[:300], subject[:300], why],
+            )
+            db.conn.execute(
+                "DELETE FROM set_aside WHERE account = ? AND id NOT IN "
+                "(SELECT id FROM set_aside WHERE account = ? ORDER BY id DESC LIMIT ?)",
+                [self._account, self._account, _SET_ASIDE_KEPT],
+            )
+
+    def all_set_aside(self) -> list[dict[str, Any]]:
+        """What was left where it is, newest first."""
+        with self._store.reading() as db:
+            rows = db.conn.execute(
+                "SELECT folder, at, sender, subject, why FROM set_aside WHERE account = ? ORDER BY id DESC",
+                [self._account],
+            ).fetchall()
+        return [dict(row) for row in rows]
+
+    def refusals(self, way: str, login: str) -> tuple[int, float]:
+        """How often this login was refused in a row, and when it last was."""
+        with self._store.reading() as db:
+            row = db.conn.execute(
+                "SELECT count, at FROM refusals WHERE account = ? AND way = ? AND login = ?",
+                [self._account, way, login],
+            ).fetchone()
+        return (row["count"], row["at"]) if row else (0, 0.0)
+
+    def refused(self, way: str, login: str, count: int) -> None:
+        """This login was refused so often in a row; 0: it was taken."""
+        with self._store.transaction() as db:
+            db.conn.execute(
+                "INSERT OR REPLACE INTO refusals VALUES (?, ?, ?, ?, ?)",
+                [self._account, way, login, count, time.time()],
             )
 
     def mark_later(self, folder: str, validity: int, uid: int) -> None:
