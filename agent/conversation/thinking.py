@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from agent import logs
+from agent.conversation.attached import Extract
 from agent.errors import NisseError, RequestError, TooManyError, UnavailableError, UnreachableError, from_json
 from agent.message import Attachment, Passage
 from agent.wire.call import Client
@@ -25,6 +26,7 @@ _TEMPERATURE_WITH_NOTES = 0.0
 _TEMPERATURE_WITHOUT = 0.6
 _REPEAT_PENALTY = 1.05
 _GLANCE_S = 2.0
+_READ_FILE_S = 300.0
 
 
 class Thinking:
@@ -107,7 +109,7 @@ class Thinking:
             "source": {"person": person, "message": message_id},
         }
         try:
-            kept = self._recall.post("/documents", body, timeout=300)
+            kept = self._recall.post("/documents", body, timeout=_READ_FILE_S)
         except UnavailableError:
             raise
         except NisseError as refused:
@@ -115,6 +117,30 @@ class Thinking:
         if kept.get("already"):
             return f"{file.name}: I knew it already."
         return f"{file.name}: kept ({kept['passages']} passages)."
+
+    def extract(self, file: Attachment, first: int) -> Extract:
+        """Has recall take the text out of a file, without keeping it.
+
+        Args:
+            file: The file.
+            first: Characters of its beginning that are wanted.
+
+        Raises:
+            UnavailableError: Recall is away; later it will work.
+        """
+        body = {
+            "name": file.name.strip() or "file",
+            "media_type": file.media_type,
+            "data": base64.b64encode(file.data).decode("ascii"),
+            "first": first,
+        }
+        try:
+            found = self._recall.post("/texts", body, timeout=_READ_FILE_S)
+        except UnavailableError:
+            raise
+        except NisseError as refused:
+            return Extract(name=file.name, problem=str(refused))
+        return Extract(name=file.name, text=str(found["text"]), characters=int(found["characters"]))
 
     def remember(self, person: str, text: str, *, message_id: str, at: float) -> None:
         """Gives an exchange to recall, as this person's memory; a repeat is harmless.

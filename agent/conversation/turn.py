@@ -33,6 +33,7 @@ _WORD = re.compile(r"\w{3,}")
 _CITATION = re.compile(r" ?\[(\d{1,2})\]")
 _FEWEST_SHARED_WORDS = 2
 _EXCERPT_CHARACTERS = 140
+_ABOUT_FILES = "What does this file say, in short?"  # asks who sends nothing but a file
 _CUT = "\n[…]\n"  # where something was left out; the model sees it
 
 
@@ -71,7 +72,13 @@ def wish(message: Message) -> Wish:
 
 
 def prompt(
-    question: str, *, name: str, today: str, passages: Sequence[Passage], history: Sequence[Exchange]
+    question: str,
+    *,
+    name: str,
+    today: str,
+    passages: Sequence[Passage],
+    history: Sequence[Exchange],
+    files: str = "",
 ) -> list[dict[str, str]]:
     """The messages for the brain, in OpenAI's form: instructions, as much of the thread as fits, notes and question.
 
@@ -81,6 +88,7 @@ def prompt(
         today: The date in words.
         passages: What recall found, best first.
         history: Earlier turns of the thread, oldest first.
+        files: What the files say that came with the question.
     """
     turns: list[dict[str, str]] = []
     for exchange in _last_that_fit(history):
@@ -89,8 +97,9 @@ def prompt(
         turns.append({"role": "user", "content": said})
         turns.append({"role": "assistant", "content": exchange.answer})
     notes = _notes(passages)
-    asked = f"Question: {question}" if notes else question
-    content = "\n\n".join(part for part in (_asks(name, today), notes, asked) if part)
+    question = question or (_ABOUT_FILES if files else "")
+    asked = f"Question: {question}" if notes or files else question
+    content = "\n\n".join(part for part in (_asks(name, today), notes, files, asked) if part)
     return [{"role": "system", "content": SYSTEM}, *turns, {"role": "user", "content": content}]
 
 

@@ -15,7 +15,8 @@ from functools import partial
 from typing import TypeVar
 
 from agent import logs
-from agent.conversation import turn
+from agent.conversation import attached, turn
+from agent.conversation.attached import Reading
 from agent.conversation.history import History, day
 from agent.conversation.inbox import Inbox, Received
 from agent.conversation.outbox import Outbox
@@ -39,6 +40,10 @@ _BROKEN = (
     "I could not answer this: something went wrong inside, three times. The owner of the box finds the reason in its log "
     "(page Health). Please ask again in other words."
 )
+
+
+class _FilesUnreadError(UnavailableError):
+    """Recall, which reads files, is away; that is no reason to leave the brain alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +170,7 @@ class Worker:
     def _wait_for_brain(self, received: Received, why: UnavailableError) -> float:
         """Seconds until the message may be tried again. While the brain is away, all that needs it waits together, longer and
         longer, or until the brain is seen to be back: trying each message again and again would wear the disk (rule 9)."""
-        if not received.thinks:
+        if not received.thinks or isinstance(why, _FilesUnreadError):
             return _PAUSE_S
         self._brain_asleep = False
         pause = min(
@@ -212,6 +217,7 @@ class Worker:
 
     def _ask(self, received: Received, wish: Wish) -> Answer:
         message, person = received.message, received.person
+        files = self._read_files(message.attachments, room=turn.QUESTION_CHARACTERS - len(wish.text))
         passages = self._thinking.passages(_person_id(received), wish.text)
         messages = turn.prompt(
             wish.text,
@@ -219,12 +225,16 @@ class Worker:
             today=day(received.received_at),
             passages=passages or [],
             history=self._history.thread(message),
+            files=files.block,
         )
         interactive = message.channel in ("console", "portal")
         written = []
         try:
             for piece in self._thinking.pieces(
-                messages, person=_person_id(received), interactive=interactive, noted=bool(passages)
+                messages,
+                person=_person_id(received),
+                interactive=interactive,
+                noted=bool(passages or files.block),
             ):
                 written.append(piece)
                 self._streams.piece(message.id, piece)
@@ -232,10 +242,19 @@ class Worker:
             return Answer(text=f"I could not answer this. {refused}")
         answer = "".join(written).strip() or "I have nothing to say to that."
         used = turn.sources(answer, passages or [])
-        remarks = _remarks(received, looked=passages is not None)
+        remarks = _remarks(received, files, looked=passages is not None)
         return Answer(
             text=turn.reply_text(answer, used, wish_=wish, remarks=remarks), sources=used, remember=True
         )
+
+    def _read_files(self, files: tuple[Attachment, ...], *, room: int) -> Reading:
+        """What the files say that came with a question; they are waited for, as the question is about them."""
+        looked_into = files[: attached.MOST_FILES]
+        try:
+            extracts = [self._thinking.extract(file, turn.QUESTION_CHARACTERS) for file in looked_into]
+        except UnavailableError as away:
+            raise _FilesUnreadError(away.message, hint=away.hint) from away
+        return attached.reading(extracts, room=room, unread=[file.name for file in files[len(looked_into) :]])
 
     def _keep(self, received: Received, wish: Wish) -> Answer:
         message = received.message
@@ -289,11 +308,11 @@ def _person_id(received: Received) -> str:
     return received.person.id if received.person else ""
 
 
-def _remarks(received: Received, *, looked: bool) -> list[str]:
+def _remarks(received: Received, files: Reading, *, looked: bool) -> list[str]:
     remarks = [] if looked else ["I could not look into the house's documents just now."]
     if received.message.attachments:
-        names = ", ".join(file.name for file in received.message.attachments)
+        remarks += files.remarks
         remarks.append(
-            f"I have not kept {names}. To teach it to me, send it with the word keep at the start of the subject."
+            "I keep no file unless asked. To teach it to me, send it with the word keep at the start of the subject."
         )
     return remarks

@@ -19,6 +19,7 @@ from agent.embed.embedding import Embedding
 from agent.errors import RequestError, TooLargeError
 from agent.models import catalogue
 from agent.models.shelf import Shelf
+from agent.recall import reading
 from agent.recall.library import Library
 from agent.recall.memory import Memory
 from agent.recall.pages import clean
@@ -90,6 +91,7 @@ def create_app(settings: Settings, room: Room) -> Flask:
         info=lambda: _info(room),
     )
     app.register_blueprint(_documents(room, largest))
+    app.register_blueprint(_texts(largest))
     app.register_blueprint(_memories(room))
     app.register_blueprint(_search(room))
     return app
@@ -141,6 +143,23 @@ def _documents(room: Room, largest: int) -> Blueprint:
     return routes
 
 
+def _texts(largest: int) -> Blueprint:
+    routes = Blueprint("texts", __name__)
+
+    @routes.post("/texts")
+    def extract() -> ResponseReturnValue:
+        """The text of a document, which is not kept: for a file that somebody sent with a question."""
+        body = serve.json_body()
+        first = _whole_number(body, "first", _LONGEST_MEMORY)
+        pages = reading.read(
+            _text(body, "name"), str(body.get("media_type", ""))[:_LONGEST_NAME], _data(body, largest)
+        )
+        text = "\n".join(page.text for page in pages)
+        return {"text": text[: min(first, _LONGEST_MEMORY)], "characters": len(text)}
+
+    return routes
+
+
 def _memories(room: Room) -> Blueprint:
     routes = Blueprint("memories", __name__)
 
@@ -172,11 +191,9 @@ def _search(room: Room) -> Blueprint:
     @routes.post("/search")
     def search() -> ResponseReturnValue:
         body = serve.json_body()
-        query, limit = body.get("query"), body.get("limit", _DEFAULT_LIMIT)
+        query, limit = body.get("query"), _whole_number(body, "limit", _DEFAULT_LIMIT)
         if not isinstance(query, str):
             raise RequestError("'query' must be text.", param="query")
-        if isinstance(limit, bool) or not isinstance(limit, int):
-            raise RequestError("'limit' must be a whole number.", param="limit")
         found = room.search.find(clean(query), person=_text(body, "person"), limit=limit)
         return {"passages": [passage.to_json() for passage in found]}
 
@@ -190,6 +207,13 @@ def _text(body: dict[str, Any], name: str, *, longest: int = _LONGEST_NAME) -> s
     if len(value) > longest:
         raise TooLargeError(f"{name!r} is longer than {longest:,} characters.", param=name)
     return clean(value)
+
+
+def _whole_number(body: dict[str, Any], name: str, default: int) -> int:
+    value = body.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise RequestError(f"{name!r} must be a whole number.", param=name)
+    return value
 
 
 def _argument(name: str) -> str:
