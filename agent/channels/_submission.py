@@ -12,12 +12,28 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from agent.errors import AuthenticationError, RequestError, SettingsError, UnavailableError, UnreachableError
 from agent.settings import Secret
 
 _TIMEOUT_S = 60.0
 _GREETING = "[127.0.0.1]"  # a submission server knows us by our login; the box's name stays at home
+
+
+class Token(Protocol):
+    """Stands in for the password at a provider that lets in nobody by password."""
+
+    def current(self) -> str:
+        """The access token that holds now.
+
+        Raises:
+            AuthenticationError: The provider gives none any more.
+            UnreachableError: It does not answer.
+        """
+
+    def refused(self) -> bool:
+        """The server did not take it. Whether another try makes sense, with a fresh one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +46,7 @@ class Server:
     user: str
     password: Secret = field(repr=False)
     ca_file: str = ""  # a private authority's certificate, trusted beside the public ones
+    token: Token | None = field(default=None, repr=False)  # in place of the password
 
     def tls(self) -> ssl.SSLContext:
         """What the server must prove.
@@ -50,6 +67,14 @@ class Server:
         return context
 
 
+@dataclass(frozen=True, kw_only=True)
+class Handed:
+    """What is known of a mail that was handed over."""
+
+    certain: bool  # False: the connection broke at the moment when the server may have taken it
+    copied: bool  # the second recipient was taken too
+
+
 class Submission:
     """Sends by one server; each mail over a connection of its own."""
 
@@ -67,7 +92,7 @@ class Submission:
         with _errors(self._server), self._connected():
             pass
 
-    def submit(self, mail: bytes, *, sender: str, recipient: str, copy_to: str = "") -> bool:
+    def submit(self, mail: bytes, *, sender: str, recipient: str, copy_to: str = "") -> Handed:
         """Hands over one mail.
 
         Args:
@@ -77,7 +102,7 @@ class Submission:
             copy_to: A second envelope recipient, who gets the same mail in the same transaction; empty: none.
 
         Returns:
-            True if the server took it; False if the connection broke at the moment when it may have.
+            What is known of it.
 
         Raises:
             UnavailableError: Not taken now.
@@ -85,22 +110,19 @@ class Submission:
             RequestError: Never taken: the recipient or the mail is refused.
         """
         with _errors(self._server), self._connected() as client:
-            _expect(
-                client.mail(sender, [f"size={len(mail)}"] if client.has_extn("size") else []),
-                "the sender",
-                final=False,
-            )
+            options = _options(client, mail, is_ascii=f"{sender}{recipient}".isascii())
+            _expect(client.mail(sender, options), "the sender", final=False)
             _expect(client.rcpt(recipient), f"the recipient {recipient}")
-            if copy_to:
-                client.rcpt(copy_to)  # without its copy the reply still goes out; only the receipt is missing
+            # Without its copy the reply still goes out; only the receipt is missing.
+            copied = bool(copy_to) and client.rcpt(copy_to)[0] < 300
             try:
                 answer = client.data(mail)
             except (smtplib.SMTPServerDisconnected, OSError):
-                return False
+                return Handed(certain=False, copied=copied)
             except smtplib.SMTPDataError as refused:
                 answer = (refused.smtp_code, _bytes(refused.smtp_error))
             _expect(answer, "the mail")
-            return True
+            return Handed(certain=True, copied=copied)
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
@@ -116,13 +138,42 @@ class Submission:
             if server.security != "tls":
                 client.starttls(context=context)
             client.ehlo()
-            if server.user:
-                client.login(server.user, server.password.reveal())
+            _log_in(client, server)
             yield client
         finally:
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 client.quit()
             client.close()
+
+
+def _log_in(client: smtplib.SMTP, server: Server) -> None:
+    if server.token is not None:
+        words = xoauth2(server.user, server.token.current())
+        try:
+            client.auth("XOAUTH2", lambda challenge=None: "" if challenge else words)
+        except smtplib.SMTPAuthenticationError as refused:
+            if server.token.refused():
+                raise UnavailableError(f"{server.host} wants a fresh token.") from refused
+            raise
+    elif server.user:
+        client.login(server.user, server.password.reveal())
+
+
+def xoauth2(user: str, token: str) -> str:
+    """What is said at login in place of a password, not yet in base64."""
+    return f"user={user}\1auth=Bearer {token}\1\1"
+
+
+def _options(client: smtplib.SMTP, mail: bytes, *, is_ascii: bool) -> list[str]:
+    options = [f"size={len(mail)}"] if client.has_extn("size") else []
+    if is_ascii:
+        return options
+    if not client.has_extn("smtputf8"):
+        raise RequestError(
+            "The mail server cannot write to an address with letters beyond a to z before the @.",
+            hint="Its owner needs a plain address for this.",
+        )
+    return [*options, "smtputf8", "body=8bitmime"]
 
 
 @contextlib.contextmanager

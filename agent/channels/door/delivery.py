@@ -66,7 +66,9 @@ class ToRelay:
     def carry(self, reply: Reply) -> bool:
         """Delivers the reply (see `Carrier`)."""
         mail = composing.compose(reply, sender=self._sender, name=self._name)
-        return self._submission.submit(mail, sender=self._sender, recipient=composing.recipient(reply))
+        return self._submission.submit(
+            mail, sender=self._sender, recipient=composing.recipient(reply)
+        ).certain
 
     def was_carried(self, _reply: Reply) -> bool | None:
         """Never known (see `Carrier`)."""

@@ -76,7 +76,7 @@ class Imap:
             try:
                 if not encrypted:
                     self._client.starttls(server.tls())
-                self._client.login(server.user, server.password.reveal())
+                _log_in(self._client, server)
             except BaseException:
                 self._client.shutdown()
                 raise
@@ -205,6 +205,24 @@ class Imap:
             if self._client.has_capability("UIDPLUS"):
                 self._client.uid_expunge([uid])
 
+    def keep_copy(self, folder: str, mail: bytes, message_id: str) -> None:
+        """Puts a mail into a folder, read; not where it is already. The folder is made if it is not there.
+
+        Args:
+            folder: Which folder.
+            mail: The mail.
+            message_id: Its Message-ID.
+
+        Raises:
+            RequestError: The server refuses.
+        """
+        if self.holds(folder, message_id):
+            return
+        with _errors(self._server), _refusals(self._server):
+            if not self._client.folder_exists(folder):
+                self._client.create_folder(folder)
+            self._client.append(folder, mail, [SEEN])
+
     def mark_answered(self, uids: list[int]) -> None:
         """Marks mails of the open folder as answered, with a keyword of the house's own where the folder takes any.
 
@@ -248,6 +266,19 @@ class Imap:
         with _errors(self._server), _refusals(self._server):
             found: dict[int, dict[bytes, Any]] = self._client.fetch([uid], list(items))
         return found.get(uid, {})
+
+
+def _log_in(client: IMAPClient, server: Server) -> None:
+    if server.token is None:
+        client.login(server.user, server.password.reveal())
+        return
+    token = server.token.current()
+    try:
+        client.oauth2_login(server.user, token)
+    except LoginError as refused:
+        if server.token.refused():
+            raise UnavailableError(f"{server.host} wants a fresh token.") from refused
+        raise
 
 
 @contextlib.contextmanager

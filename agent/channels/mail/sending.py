@@ -9,8 +9,10 @@ neither, so the copy in the own mailbox proves that the answer went out. `incomi
 
 from __future__ import annotations
 
+import logging
 import time
 
+from agent import logs
 from agent.channels._submission import Submission
 from agent.channels.mail.account import Account
 from agent.channels.mail.imap import Imap
@@ -19,6 +21,8 @@ from agent.channels.mail.journal import Journal
 from agent.errors import AuthenticationError, NisseError, UnavailableError
 from agent.letters import composing
 from agent.message import Reply
+
+_log = logging.getLogger(__name__)
 
 
 class Answers:
@@ -51,6 +55,7 @@ class Answers:
         self._folder = account.folder
         self._grace = grace
         self._asked_since: dict[str, float] = {}
+        self._uncopied: dict[str, bytes] = {}  # went out for certain, but the own address was refused
 
     def carry(self, reply: Reply) -> bool:
         """Submits the reply (see `Carrier`)."""
@@ -58,16 +63,20 @@ class Answers:
         mail = composing.compose(reply, sender=self._address, name=self._name)
         self._asked_since.pop(reply.id, None)
         recipient = composing.recipient(reply)
-        return self._submission.submit(mail, sender=self._address, recipient=recipient, copy_to=self._address)
+        if self._went_out(reply):
+            return True
+        handed = self._submission.submit(
+            mail, sender=self._address, recipient=recipient, copy_to=self._address
+        )
+        if handed.certain and not handed.copied:
+            self._uncopied[reply.id] = mail
+        return handed.certain
 
     def was_carried(self, reply: Reply) -> bool | None:
         """Whether the receipt of an earlier try is there; None while it may still be under way (see `Carrier`)."""
         since = self._asked_since.setdefault(reply.id, time.monotonic())
-        message_id = composing.message_id(reply, self._address)
         try:
-            with Imap(self._imap) as box:
-                # In this order: a receipt moves from the first to the second.
-                found = box.holds(self._folder, message_id) or box.holds(box.sent_folder(), message_id)
+            found = self._went_out(reply)
         except AuthenticationError:
             raise
         except NisseError:
@@ -78,13 +87,32 @@ class Answers:
         return None if time.monotonic() - since < self._grace else False
 
     def settle(self, reply: Reply) -> None:
-        """Has the mail that was answered marked so (see `Carrier`)."""
+        """Has the mail that was answered marked so, and a copy in the folder for sent mails (see `Carrier`)."""
+        self._keep_copy(reply)
         if reply.is_note:
             return
         envelope = reply.envelope
         if envelope.get("folder") == self._folder and envelope.get("uid", "").isdigit():
             self._journal.mark_later(self._folder, int(envelope.get("validity", "0")), int(envelope["uid"]))
             self._incoming.wake.set()
+
+    def _went_out(self, reply: Reply) -> bool:
+        """Whether the mailbox holds a copy. Asked before a first try, too: a house that was put back from a backup has forgotten
+        what it sent since, and two houses made of one backup read the same mailbox; their answers have the same id."""
+        message_id = composing.message_id(reply, self._address)
+        with Imap(self._imap) as box:
+            # In this order: a receipt moves from the first to the second.
+            return bool(box.holds(self._folder, message_id) or box.holds(box.sent_folder(), message_id))
+
+    def _keep_copy(self, reply: Reply) -> None:
+        mail = self._uncopied.pop(reply.id, None)
+        if mail is None:
+            return
+        try:
+            with Imap(self._imap) as box:
+                box.keep_copy(box.sent_folder(), mail, composing.message_id(reply, self._address))
+        except NisseError as why:  # the answer went out; a copy is not worth a second one
+            logs.event(_log, "reply.not_copied", level=logging.WARNING, id=reply.id, why=why)
 
     def _refuse_anothers(self, reply: Reply) -> None:
         """An answer goes out from the address that was written to, or not at all."""
