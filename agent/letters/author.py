@@ -1,0 +1,108 @@
+"""The one author that a mail names, as an address that can be compared.
+
+Owns: reading the field From so strictly that it cannot be read in two ways, and domains as A-labels.
+Does not know: whether the author wrote it. What shows beside the address (a display name, Reply-To, Sender) names nobody.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+import idna
+
+from agent.letters import headers, syntax
+from agent.letters.headers import Mail
+
+_LONGEST_FIELD = 2_000  # characters
+_LONGEST_LOCAL = 64
+_QUOTED = "\x00"  # stands for a quoted string: no address may hold one
+_MAILBOX = re.compile(r"(?P<name>[^<>]*)<\s*(?P<bracketed>[^<>\s]+)\s*>|(?P<plain>[^<>\s]+)")
+_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\U0010ffff-]+")
+_ASCII_DOMAIN = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+_UNSEEN = {
+    "Cc",
+    "Cf",
+    "Cn",
+    "Co",
+    "Cs",
+    "Zl",
+    "Zp",
+    "Zs",
+    "Mn",
+    "Me",
+}  # combining marks were joined by NFC where they can be
+
+
+@dataclass(frozen=True, kw_only=True)
+class Author:
+    """Who a mail says has written it."""
+
+    address: str = ""  # lower-case, its domain as A-label; empty where From names nobody
+    problem: str = ""  # why it names nobody, in words
+
+    @property
+    def domain(self) -> str:
+        """The address's domain."""
+        return self.address.rpartition("@")[2]
+
+
+def read(mail: Mail) -> Author:
+    """The author of a mail."""
+    values = [str(value) for name, value in mail.raw_items() if name.strip().lower() == "from"]
+    if len(values) != 1:
+        return Author(problem=f"{len(values) or 'no'} fields From")
+    if len(values[0]) > _LONGEST_FIELD:
+        return Author(problem="a From that is far too long")
+    text = headers.text_of(values[0].encode("utf-8", "surrogateescape"), "utf-8")
+    plain = syntax.bare(text, quoted=_QUOTED)
+    if plain is None:
+        return Author(problem="a From with an end that is missing")
+    if ":" in plain or ";" in plain:
+        return Author(problem="a group in From")
+    mailboxes = [piece.strip() for piece in plain.split(",") if "@" in piece or "<" in piece]
+    if len(mailboxes) != 1:
+        return Author(problem=f"{len(mailboxes) or 'no'} senders in From")
+    return _mailbox(mailboxes[0])
+
+
+def _mailbox(piece: str) -> Author:
+    found = _MAILBOX.fullmatch(piece)
+    address = comparable((found["bracketed"] or found["plain"]) if found else "")
+    if found is None or not address:
+        return Author(problem="a From that is no plain address")
+    name = headers.decoded(found["name"] or "").strip("' ")
+    if "@" in (found["name"] or "") and comparable(name) != address:
+        return Author(problem="two addresses in From")
+    return Author(address=address)
+
+
+def comparable(address: str) -> str:
+    """The address in the form in which it is compared; empty if it is none.
+
+    Letters that only look like others, or that only some programs take for the same, are left as they are: `ß` is not `ss`, and a
+    Kelvin sign is no K.
+    """
+    local, separator, domain = address.rpartition("@")
+    domain = a_label(domain)
+    if not separator or not domain or len(local) > _LONGEST_LOCAL or not _LOCAL.fullmatch(local):
+        return ""
+    if not local.isascii() and (
+        unicodedata.normalize("NFC", local) != local
+        or any(unicodedata.category(one) in _UNSEEN for one in local)
+    ):
+        return ""
+    lower = "".join(one.lower() if one.isascii() else one for one in local)
+    return f"{lower}@{domain}"
+
+
+def a_label(domain: str) -> str:
+    """The domain as the name system knows it (IDNA 2008), lower-case; empty if it is none."""
+    if any(unicodedata.category(one) in _UNSEEN for one in domain):
+        return ""
+    try:
+        ascii_form = domain.lower() if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
+        return ""
+    return ascii_form if len(ascii_form) < 254 and _ASCII_DOMAIN.fullmatch(ascii_form) else ""
