@@ -25,7 +25,7 @@ def refusal(
         excess: Why it is one too many, if it is (see `limits`).
         silenced: Why nothing is written to this address any more, if so.
     """
-    found = [Refusal(message.rule, message.automatic)] if message.automatic else []
+    found = [Refusal(message.rule, _in_words(message))] if message.automatic else []
     if message.rule != "E25" and not capability.reaches(message.level, ASSERTED):
         found.append(Refusal("E17", "nothing proves that the sender wrote it"))
     if message.rule != "E25" and person is None:
@@ -39,6 +39,11 @@ def refusal(
     if not (message.text.strip() or message.subject.strip() or message.attachments or message.problem):
         return Refusal("E6", "it was empty")
     return None
+
+
+def _in_words(message: Message) -> str:
+    by_machine = number(message.rule) <= number("E14")
+    return f"written by a machine or a list ({message.automatic})" if by_machine else message.automatic
 
 
 def number(rule: str) -> int:

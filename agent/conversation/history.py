@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from agent.conversation import capability
 from agent.conversation.inbox import thread_key
 from agent.conversation.turn import Exchange
 from agent.message import Message, Reply
@@ -31,7 +32,7 @@ class History:
         self._store = store
 
     def thread(self, message: Message) -> list[Exchange]:
-        """The answered turns of a message's thread, oldest first."""
+        """The answered turns of a message's thread, oldest first; none that was proven better than this message is (rule E31)."""
         thread = "FROM inbox JOIN outbox USING (id) WHERE thread = ? AND inbox.id != ?"
         values = [thread_key(message), message.id]
         with self._store.reading() as db:
@@ -41,13 +42,15 @@ class History:
                 "ORDER BY received_at LIMIT -1 OFFSET ?",
                 [*values, max(0, count // _TURNS - 1) * _TURNS],
             ).fetchall()
+        found = [(Message.from_json(json.loads(row["question"])), row) for row in rows]
         return [
             Exchange(
-                question=Message.from_json(json.loads(row["question"])).text,
+                question=question.text,
                 answer=Reply.from_json(json.loads(row["answer"])).answer,
                 today=day(row["received_at"]),
             )
-            for row in rows
+            for question, row in found
+            if capability.reaches(message.level, question.level)
         ]
 
     def of_person(self, person_id: str, channel: str, limit: int) -> list[dict[str, Any]]:

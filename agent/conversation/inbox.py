@@ -12,15 +12,16 @@ from dataclasses import dataclass, replace
 
 from sqlite_utils import Database
 
-from agent.conversation import admission, journal, turn
+from agent.conversation import journal, judging, notice, refused, turn
+from agent.conversation.judging import Judgement
+from agent.conversation.limits import Limits
 from agent.conversation.people import People, comparable
 from agent.errors import NotFoundError
-from agent.message import ASSERTED, UNVERIFIED, Attachment, Message, Person
+from agent.message import UNVERIFIED, VERIFIED, Attachment, Message, Person
 from agent.store import Store
 
-_INTERACTIVE_CHANNELS = ("console", "portal")  # somebody sits there and waits
 _UNREADABLE_S = 60.0
-_REFUSED_KEPT = 1_000  # strangers must not fill the disk
+_LONGEST_ADDRESS = 300  # characters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +40,17 @@ class Received:
 class Inbox:
     """The messages in the database."""
 
-    def __init__(self, store: Store, people: People) -> None:
+    def __init__(self, store: Store, people: People, limits: Limits | None = None) -> None:
+        """Puts the parts together.
+
+        Args:
+            store: The database.
+            people: Who is known.
+            limits: How many mails are answered; None: as many as the settings say by default.
+        """
         self._store = store
         self._people = people
+        self._limits = limits or Limits()
 
     def receive(self, message: Message) -> str:
         """Keeps a message; once this returns, it will not be lost. A repeat changes nothing.
@@ -54,20 +63,43 @@ class Inbox:
         """
         kind = message.address_kind or message.channel
         person = self._people.known(kind, message.sender)
+        address = comparable(kind, message.sender)[:_LONGEST_ADDRESS]
         # Until the channels say how sure the sender is, nothing less than before is answered.
-        judged = replace(message, level=ASSERTED) if message.level == UNVERIFIED else message
-        found = admission.refusal(judged, person)
-        refused = found.why if found else ""
+        message = replace(message, level=VERIFIED) if message.level == UNVERIFIED else message
         with self._store.transaction() as db:
             state = _state(db, message.id)
             if state:
                 return state
-            _insert(db, message, person, refused)
-            detail = refused or message.channel
-            what = "message.refused" if refused else "message.received"
-            sender = person.id if person else comparable(kind, message.sender)[:200]
-            journal.note(db, what, message_id=message.id, person=sender, detail=detail)
-            return "refused" if refused else "received"
+            judgement = judging.judge(
+                db, message, person, address=address, thread=thread_key(message), most=self._limits
+            )
+            if judgement.refusal:
+                self._refuse(db, message, person, address, judgement)
+                return "refused"
+            _insert(db, message, person, address, judgement)
+            _insert_attachments(db, message)
+            sender = person.id if person else ""
+            journal.note(db, "message.received", message_id=message.id, person=sender, detail=message.channel)
+            return "received"
+
+    def _refuse(
+        self, db: Database, message: Message, person: Person | None, address: str, judgement: Judgement
+    ) -> None:
+        refusal = judgement.refusal
+        if refusal is None or refused.is_storm(db, address, refusal.rule):
+            return
+        held = person is not None and refused.can_be_held(db, message, refusal.rule)
+        _insert(db, message if held else replace(message, text=""), person, address, judgement, held=held)
+        if held:
+            _insert_attachments(db, message)
+        refused.tidy(db)
+        who = person.id if person else address
+        detail = f"{refusal.why} ({refusal.rule})"
+        journal.note(db, "message.refused", message_id=message.id, person=who, detail=detail)
+        if judgement.excess and person:
+            told = notice.notice(message, judgement.excess)
+            if refused.is_notice_due(db, thread_key(told)):
+                _insert(db, told, person, address, Judgement(refusal=None), about=refusal.rule)
 
     def claim(self, *, interactive_only: bool, brain: bool = True) -> Received | None:
         """Takes the message that is to be answered next, or None if none can be answered now.
@@ -120,7 +152,7 @@ class Inbox:
         """Refuses what somebody wrote who has left the household, as far as it is not answered already."""
         with self._store.transaction() as db:
             db.conn.execute(
-                "UPDATE inbox SET state = 'refused', reason = 'the sender left the household' "
+                "UPDATE inbox SET state = 'refused', rule = 'E17', reason = 'the sender left the household' "
                 "WHERE person = ? AND state IN ('received', 'claimed')",
                 [person_id],
             )
@@ -129,6 +161,15 @@ class Inbox:
                 "WHERE person = ? AND state = 'answered'",
                 [person_id],
             )
+
+    def leave(self, message_id: str, rule: str, why: str) -> None:
+        """Refuses a claimed message after all."""
+        with self._store.transaction() as db:
+            db.conn.execute(
+                "UPDATE inbox SET state = 'refused', rule = ?, reason = ? WHERE id = ? AND state = 'claimed'",
+                [rule, why, message_id],
+            )
+            journal.note(db, "message.refused", message_id=message_id, detail=f"{why} ({rule})")
 
     def recover(self) -> int:
         """Gives back what was claimed when the process ended. Returns how many messages that were."""
@@ -180,32 +221,42 @@ def _state(db: Database, message_id: str) -> str:
     return row["state"] if row else ""
 
 
-def _insert(db: Database, message: Message, person: Person | None, refused: str) -> None:
+def _insert(
+    db: Database,
+    message: Message,
+    person: Person | None,
+    address: str,
+    judgement: Judgement,
+    *,
+    held: bool = False,
+    about: str = "",
+) -> None:
     now = time.time()
-    kept = replace(message, attachments=(), text="" if refused else message.text)
+    refusal = judgement.refusal
     db.table("inbox").insert(
         {
             "id": message.id,
             "channel": message.channel,
             "person": person.id if person else None,
             "thread": thread_key(message),
-            "interactive": int(message.channel in _INTERACTIVE_CHANNELS),
+            "interactive": int(message.channel in judging.INTERACTIVE_CHANNELS),
             "thinks": int(not message.problem and turn.wish(message).kind == "question"),
-            "state": "refused" if refused else "received",
-            "body": json.dumps(kept.to_json()),
-            "reason": refused,
+            "state": "refused" if refusal else "received",
+            "body": json.dumps(replace(message, attachments=()).to_json()),
+            "reason": refusal.why if refusal else "",
             "received_at": now,
             "not_before": now,
             "attempts": 0,
+            "rule": refusal.rule if refusal else about,
+            "address": address,
+            "held": int(held),
+            "digest": judgement.digest,
+            "repeated": int(judgement.repeated),
         }
     )
-    if refused:
-        db.conn.execute(
-            "DELETE FROM inbox WHERE state = 'refused' AND id NOT IN "
-            "(SELECT id FROM inbox WHERE state = 'refused' ORDER BY received_at DESC LIMIT ?)",
-            [_REFUSED_KEPT],
-        )
-        return
+
+
+def _insert_attachments(db: Database, message: Message) -> None:
     for position, file in enumerate(message.attachments):
         db.conn.execute(
             "INSERT INTO attachments VALUES (?, ?, ?, ?, ?)",

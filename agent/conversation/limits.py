@@ -18,12 +18,12 @@ RUN_S = 600.0  # in which a thread may have so many answers without anything new
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How many are answered."""
+    """How many are answered; the settings of the section conversation have the same names."""
 
-    sender_hour: int
-    sender_day: int
-    thread: int  # within RUN_S, without anything new from a person in between
-    house_hour: int
+    sender_hour: int = 10
+    sender_day: int = 40
+    thread_run: int = 3  # within RUN_S, without anything new from a person in between
+    house_hour: int = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ def excess(recent: Recent, limits: Limits, now: float) -> Excess | None:
             (
                 recent.thread,
                 RUN_S,
-                f"more than {limits.thread} in this thread within ten minutes, and nothing new in them",
+                f"more than {limits.thread_run} in this thread within ten minutes, and nothing new in them",
                 False,
             ),
             (

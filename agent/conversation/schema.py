@@ -83,3 +83,40 @@ def m0003_notes(db: Database) -> None:
         CREATE INDEX notes_waiting ON notes (state, channel, not_before);
         """
     )
+
+
+@migrations()
+def m0004_decisions(db: Database) -> None:
+    """By which rule each message was refused, what limits count, what came back, and who is not shown any more."""
+    db.executescript(
+        """
+        ALTER TABLE inbox ADD COLUMN rule TEXT NOT NULL DEFAULT '';      -- by which it was refused, or which a notice is about
+        ALTER TABLE inbox ADD COLUMN address TEXT NOT NULL DEFAULT '';   -- the sender's, comparable
+        ALTER TABLE inbox ADD COLUMN held INTEGER NOT NULL DEFAULT 0;    -- 1: refused, but whole: somebody may have it answered
+        ALTER TABLE inbox ADD COLUMN digest TEXT NOT NULL DEFAULT '';    -- of its new text; empty: there is none
+        ALTER TABLE inbox ADD COLUMN repeated INTEGER NOT NULL DEFAULT 0;  -- 1: says nothing new in its thread
+        UPDATE inbox SET rule = 'E17' WHERE state = 'refused';
+        CREATE INDEX inbox_counted ON inbox (person, received_at) WHERE interactive = 0 AND rule = '';
+        CREATE INDEX inbox_counted_all ON inbox (received_at) WHERE interactive = 0 AND rule = '';
+        CREATE INDEX inbox_refused ON inbox (received_at) WHERE state = 'refused';
+        CREATE INDEX inbox_refused_from ON inbox (address, rule, received_at) WHERE state = 'refused';
+        CREATE INDEX inbox_arrived ON inbox (received_at);
+        CREATE INDEX events_message ON events (message) WHERE message IS NOT NULL;
+        CREATE INDEX outbox_outgoing ON outbox (json_extract(body, '$.outgoing_id'));
+        CREATE INDEX notes_outgoing ON notes (json_extract(body, '$.outgoing_id'));
+        CREATE TABLE storms (                         -- refused mails that are counted only, as many like them are kept
+            address TEXT NOT NULL, rule TEXT NOT NULL, count INTEGER NOT NULL, since REAL NOT NULL, newest REAL NOT NULL,
+            PRIMARY KEY (address, rule)
+        ) WITHOUT ROWID;
+        CREATE TABLE halts (at REAL PRIMARY KEY, until REAL NOT NULL, resumed REAL NOT NULL DEFAULT 0) WITHOUT ROWID;
+        CREATE TABLE bounces (
+            reply TEXT PRIMARY KEY, message TEXT NOT NULL, address TEXT NOT NULL,
+            hard INTEGER NOT NULL,                    -- 1: the address does not take mail
+            said TEXT NOT NULL, at REAL NOT NULL,
+            forgiven INTEGER NOT NULL DEFAULT 0       -- 1: does not count any more
+        ) WITHOUT ROWID;
+        CREATE INDEX bounces_address ON bounces (address) WHERE hard = 1 AND forgiven = 0;
+        CREATE INDEX bounces_message ON bounces (message);
+        CREATE TABLE ignored (address TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;  -- strangers an owner does not want to see
+        """
+    )

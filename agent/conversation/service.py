@@ -16,10 +16,12 @@ from flask import Blueprint, Flask, Response, request
 from flask.typing import ResponseReturnValue
 
 from agent import logs
-from agent.conversation import journal
+from agent.conversation import desk, journal
 from agent.conversation.channels import Channels
+from agent.conversation.desk import Desk
 from agent.conversation.history import History
 from agent.conversation.inbox import Inbox
+from agent.conversation.limits import Limits
 from agent.conversation.notes import Notes
 from agent.conversation.outbox import Outbox
 from agent.conversation.people import People
@@ -57,6 +59,7 @@ class Room:
     worker: Worker
     notes: Notes
     channels: Channels
+    desk: Desk
 
 
 def main(settings: Settings) -> None:
@@ -73,7 +76,8 @@ def furnish(settings: Settings) -> Room:
     """Opens the database and puts the parts together; no thread runs yet."""
     store = Store(settings.home / "conversation.db", migrations)
     people = People(store)
-    inbox, outbox, history, streams = Inbox(store, people), Outbox(store), History(store), Streams()
+    inbox, outbox = Inbox(store, people, _limits(settings)), Outbox(store)
+    history, streams = History(store), Streams()
     thinking = Thinking(
         client(settings, "brain", read_timeout=_BRAIN_READ_S),
         client(settings, "recall"),
@@ -100,6 +104,16 @@ def furnish(settings: Settings) -> Room:
         worker=worker,
         notes=notes,
         channels=Channels(),
+        desk=Desk.on(store, worker.wake),
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        sender_hour=settings.number("conversation.sender_hour"),
+        sender_day=settings.number("conversation.sender_day"),
+        thread_run=settings.number("conversation.thread_run"),
+        house_hour=settings.number("conversation.house_hour"),
     )
 
 
@@ -119,6 +133,7 @@ def create_app(settings: Settings, room: Room) -> Flask:
     app.register_blueprint(_replies(room))
     app.register_blueprint(_people(room))
     app.register_blueprint(_channels(room))
+    app.register_blueprint(desk.routes(room.desk))
     return app
 
 

@@ -15,8 +15,9 @@ from functools import partial
 from typing import TypeVar
 
 from agent import logs
-from agent.conversation import attached, turn
+from agent.conversation import attached, capability, turn
 from agent.conversation.attached import Reading
+from agent.conversation.capability import Capability
 from agent.conversation.history import History, day
 from agent.conversation.inbox import Inbox, Received
 from agent.conversation.outbox import Outbox
@@ -36,6 +37,11 @@ _PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 60.0
 _LONGEST_DOUBLED = 10  # times; beyond it only the number grows
 _ATTEMPTS = 3  # at a message that breaks something; waiting for the brain does not count
+HOUSE = "house"  # asks recall for what everybody may read, as a person without memories would
+_UNPROVEN = (
+    "I keep documents only if it is proven who sent them. Of this mail only your provider's server says that it is yours. "
+    "Please put them in at the page Documents of the house's portal."
+)
 _BROKEN = (
     "I could not answer this: something went wrong inside, three times. The owner of the box finds the reason in its log "
     "(page Health). Please ask again in other words."
@@ -137,6 +143,10 @@ class Worker:
 
     def _see_through(self, received: Received) -> None:
         message = received.message
+        if not _may(received).ask:
+            self._stored(lambda: self._inbox.leave(message.id, "E17", "it may not ask any more"))
+            self.wake()
+            return
         self._streams.begin(message.id)
         try:
             answer = self._answer(received)
@@ -208,7 +218,7 @@ class Worker:
         return Answer(text=turn.HELP)
 
     def _search(self, received: Received, wish: Wish) -> Answer:
-        passages = self._thinking.passages(_person_id(received), wish.text)
+        passages = self._thinking.passages(_whose_memory(received), wish.text)
         if passages is None:
             return Answer(
                 text="I cannot look into the house's documents just now. Please ask again in a minute."
@@ -218,7 +228,7 @@ class Worker:
     def _ask(self, received: Received, wish: Wish) -> Answer:
         message, person = received.message, received.person
         files = self._read_files(message.attachments, room=turn.QUESTION_CHARACTERS - len(wish.text))
-        passages = self._thinking.passages(_person_id(received), wish.text)
+        passages = self._thinking.passages(_whose_memory(received), wish.text)
         messages = turn.prompt(
             wish.text,
             name=person.name if person else "Somebody",
@@ -244,7 +254,9 @@ class Worker:
         used = turn.sources(answer, passages or [])
         remarks = _remarks(received, files, looked=passages is not None)
         return Answer(
-            text=turn.reply_text(answer, used, wish_=wish, remarks=remarks), sources=used, remember=True
+            text=turn.reply_text(answer, used, wish_=wish, remarks=remarks),
+            sources=used,
+            remember=_may(received).memory,
         )
 
     def _read_files(self, files: tuple[Attachment, ...], *, room: int) -> Reading:
@@ -258,6 +270,8 @@ class Worker:
 
     def _keep(self, received: Received, wish: Wish) -> Answer:
         message = received.message
+        if not _may(received).keep:
+            return Answer(text=_UNPROVEN)
         files = message.attachments
         if not files and wish.text:
             name = " ".join(wish.text.split()[:6])[:60]
@@ -302,6 +316,15 @@ class Worker:
         for person in self._people.departed():
             self._thinking.forget(person)
             self._people.forgotten(person)
+
+
+def _may(received: Received) -> Capability:
+    return capability.of(received.message, received.person, now=received.received_at)
+
+
+def _whose_memory(received: Received) -> str:
+    """Whose memory may be looked into: the person's own only if it is proven that they ask, else only what all may read."""
+    return _person_id(received) if _may(received).memory else HOUSE
 
 
 def _person_id(received: Received) -> str:
