@@ -6,12 +6,13 @@ Does not know: HTTP, which model is the right one, or how a step is computed.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from pathlib import Path
 from typing import Any
 
 from agent import brain
-from agent.brain import Asker, Options, Prompt, Queue, Request, header
+from agent.brain import Asker, Options, Prompt, Queue, Request, Turn, header
 from agent.brain.calling import lowered
 from agent.brain.llama import grammar, library
 from agent.brain.llama.engine import LlamaEngine
@@ -54,6 +55,10 @@ class Runtime(brain.Runtime):
         saved: Saved | None = None
         try:
             saved = self._open_saved(path, options)
+            with contextlib.suppress(
+                RequestError
+            ):  # translates the template, which takes a moment the first time
+                self._weights.chat([Turn(role="user", text="Hello")])
             self._engine = LlamaEngine(
                 self._weights, options, threads=Pressure(options.threads).threads, saved=saved
             )

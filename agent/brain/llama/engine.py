@@ -11,6 +11,8 @@ import threading
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from agent import logs
 from agent.brain import Asker, Options, Prompt, Queue
 from agent.brain.llama.batch import Batch
@@ -29,6 +31,7 @@ _log = logging.getLogger(__name__)
 
 _CHORES_S = 1.0
 _WORTH_INTERRUPTING = 8  # tokens of a step
+_WARMING = 8  # tokens of the first step, the smallest that takes the way of long ones
 
 
 class LlamaEngine:
@@ -62,7 +65,9 @@ class LlamaEngine:
         self._ending = False
         self._chores_at = 0.0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._warm = threading.Event()
         self._thread.start()
+        self._warm.wait()
 
     def close(self) -> None:
         """Ends all answers, keeps the conversations, and gives the memory back."""
@@ -170,6 +175,7 @@ class LlamaEngine:
 
     def _run(self) -> None:
         try:
+            self._warm_up()
             while True:
                 try:
                     if not self._await_work():
@@ -187,6 +193,18 @@ class LlamaEngine:
                 self._remove(job)
                 job.fail(ModelError("The model was changed in the middle of an answer.", retry_after=5))
             self._seating.keep_all()
+
+    def _warm_up(self) -> None:
+        """Computes something that nobody asked for, in this thread: what is done the first time only, nobody shall wait for."""
+        try:
+            self._batch.clear()
+            self._batch.add(0, 0, np.zeros(_WARMING, dtype=np.int32), wanted=True)
+            self._context.step(self._batch)
+            self._context.cut(0, 0)
+        except NisseError as failed:
+            self._break_off(failed)
+        finally:
+            self._warm.set()
 
     def _await_work(self) -> bool:
         """Takes in who came and lets go of who went; False at the end."""
