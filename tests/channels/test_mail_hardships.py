@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.channels._patience import Refusals
-from agent.channels.mail.account import imap_server
+from agent.channels.mail.account import server as settings_server
 from agent.channels.mail.imap import _errors, _refusals
 from agent.channels.mail.journal import Cursor, Journal, opened
 from agent.errors import RequestError, UnavailableError, UnreachableError
@@ -131,7 +131,7 @@ def test_a_password_refused_three_times_is_tried_once_an_hour() -> None:
     ],
 )
 def test_only_a_servers_no_is_a_mails_fault(house: House, raised: Exception, meant: type[Exception]) -> None:
-    server = imap_server(house.settings)
+    server = settings_server(house.settings, "imap")
     with pytest.raises(meant) as found, _errors(server), _refusals(server):
         raise raised
     assert isinstance(found.value, RequestError) == (meant is RequestError)

@@ -16,7 +16,14 @@ from agent.channels._outgoing import Outgoing
 from agent.channels._process import run_until_told
 from agent.channels._reporting import Reporting, Status
 from agent.channels._submission import Submission
-from agent.channels.mail.account import Account, accounts, entries, imap_server, missing_settings, smtp_server
+from agent.channels.mail.account import (
+    Account,
+    access_token,
+    accounts,
+    entries,
+    from_settings,
+    missing_settings,
+)
 from agent.channels.mail.handover import MEGABYTE
 from agent.channels.mail.imap import Imap
 from agent.channels.mail.incoming import Incoming
@@ -42,6 +49,34 @@ SETTINGS: list[dict[str, Any]] = [
     {
         "key": "mail.password", "repeats": True, "kind": "secret", "default": "", "label": "Password",
         "help": "Password of the mail account; many providers give out an app password for this.",
+    },
+    {
+        "key": "mail.login", "repeats": True, "kind": "text", "default": "password", "choices": ["password", "oauth2"],
+        "label": "Kind of login", "help": "oauth2 for providers that take no password from programs, such as Outlook.com.",
+    },
+    {
+        "key": "mail.oauth_client", "repeats": True, "kind": "text", "default": "", "label": "Client id",
+        "help": "For oauth2: the id of a registration of your own at the provider; the house brings none.",
+    },
+    {
+        "key": "mail.oauth_secret", "repeats": True, "kind": "secret", "default": "", "label": "Client secret",
+        "help": "For oauth2: the secret of that registration, if the provider gave one.",
+    },
+    {
+        "key": "mail.oauth_permission", "repeats": True, "kind": "secret", "default": "", "label": "Permission",
+        "help": "For oauth2: a refresh token; the button Get permission fetches one, or paste it here.",
+    },
+    {
+        "key": "mail.oauth_token_url", "repeats": True, "kind": "text", "default": "",
+        "help": "For oauth2: the provider's address for tokens; empty: as the built-in table has it.",
+    },
+    {
+        "key": "mail.oauth_device_url", "repeats": True, "kind": "text", "default": "",
+        "help": "For oauth2: the provider's address for device logins; empty: as the built-in table has it.",
+    },
+    {
+        "key": "mail.oauth_scope", "repeats": True, "kind": "text", "default": "",
+        "help": "For oauth2: what the permission is for; empty: as the built-in table has it.",
     },
     {
         "key": "mail.imap_host", "repeats": True, "kind": "text", "default": "", "label": "Server for receiving (IMAP)",
@@ -116,8 +151,9 @@ class Channel:
         houses = [House(self._settings, "mail", others=others)]
         houses += [House(self._settings, "mail", account=address) for address in others]
         loops, told = [], []
-        for account, house in zip(found, houses, strict=True):
-            journal = Journal(store, account.key)
+        for each, house in zip(found, houses, strict=True):
+            journal = Journal(store, each.key)
+            account = each.entered_by(access_token(each.settings, journal))
             status = Status(account.address, journal.all_set_aside)
             told.append(status)
             loops += self._of(account, journal, house, status)
@@ -127,8 +163,8 @@ class Channel:
         self, account: Account, journal: Journal, house: House, status: Status
     ) -> list[Callable[[], None]]:
         settings = account.settings
-        receiving = Lockout(journal, "receiving", account.imap)
-        sending = Lockout(journal, "sending", account.smtp)
+        receiving = Lockout(journal, "receiving", account.login)
+        sending = Lockout(journal, "sending", account.login)
         status.again += [receiving.again, sending.again]
         incoming = Incoming(
             house,
@@ -166,8 +202,10 @@ def check(settings: Settings) -> str:
     missing = missing_settings(settings)
     if missing:
         raise SettingsError(f"Still missing: {', '.join(missing)}.", hint="Fill it in and try again.")
-    with Imap(imap_server(settings)) as box:
-        count = box.open(settings.text("mail.folder")).count
-    Submission(smtp_server(settings)).check()
+    tried = from_settings("", settings)
+    tried = tried.entered_by(access_token(settings))
+    with Imap(tried.imap) as box:
+        count = box.open(tried.folder).count
+    Submission(tried.smtp).check()
     address = settings.text("mail.address")
     return f"It works: {address} can receive and send. {count} mails lie there already; those are left alone."

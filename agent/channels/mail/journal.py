@@ -6,6 +6,7 @@ Does not know: IMAP. Losing the file loses no mail: the channel then begins with
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,20 @@ def m0002_refusals_and_set_aside(db: Database) -> None:
             at REAL NOT NULL, sender TEXT NOT NULL, subject TEXT NOT NULL, why TEXT NOT NULL,
             UNIQUE (account, folder, validity, uid)
         );
+        """
+    )
+
+
+@migrations()
+def m0003_permissions(db: Database) -> None:
+    """Permissions that a provider put in the place of the one in the settings."""
+    db.executescript(
+        """
+        CREATE TABLE permissions (
+            account TEXT PRIMARY KEY,
+            given TEXT NOT NULL,                      -- stands for the one in the settings: another one there counts again
+            refresh_token TEXT NOT NULL
+        ) WITHOUT ROWID;
         """
     )
 
@@ -197,6 +212,22 @@ class Journal:
                 [self._account, way, login, count, time.time()],
             )
 
+    def permission(self, given: str) -> str:
+        """What the provider put in the place of the permission in the settings; empty: nothing."""
+        with self._store.reading() as db:
+            row = db.conn.execute(
+                "SELECT refresh_token FROM permissions WHERE account = ? AND given = ?",
+                [self._account, _digest(given)],
+            ).fetchone()
+        return str(row["refresh_token"]) if row else ""
+
+    def keep_permission(self, given: str, newer: str) -> None:
+        """From now on this permission holds in the place of the one in the settings."""
+        with self._store.transaction() as db:
+            db.conn.execute(
+                "INSERT OR REPLACE INTO permissions VALUES (?, ?, ?)", [self._account, _digest(given), newer]
+            )
+
     def mark_later(self, folder: str, validity: int, uid: int) -> None:
         """This mail was answered, and is to be marked so."""
         with self._store.transaction() as db:
@@ -221,3 +252,7 @@ class Journal:
                     "DELETE FROM marks WHERE account = ? AND folder = ? AND (uid = ? OR validity != ?)",
                     [self._account, folder, uid, validity],
                 )
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()[:16]

@@ -6,12 +6,10 @@ Does not know: the password's meaning to any server, nor how the owner is told (
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 
 from agent.channels._patience import QUICK_REFUSALS, Patience, Refusals
-from agent.channels._submission import Server
 from agent.channels.mail.journal import Journal
 
 _ONCE_MORE_S = (
@@ -25,18 +23,18 @@ class Lockout(Refusals):
 
     why = "the server refused the password three times; it is not tried any more until somebody looks at it"
 
-    def __init__(self, journal: Journal, way: str, server: Server) -> None:
+    def __init__(self, journal: Journal, way: str, login: str) -> None:
         """Remembers how it was when the process last ended.
 
         Args:
             journal: Remembers.
             way: receiving or sending.
-            server: Where the password is refused; another user or password begins anew.
+            login: Stands for user and password; others begin anew.
         """
         super().__init__()
         self._journal = journal
         self._way = way
-        self._login = _digest(server)
+        self._login = login
         self._released = threading.Event()
         self._count, self._at = journal.refusals(way, self._login)
         self._quick = Patience(_LONGEST_QUICK_S)
@@ -81,8 +79,3 @@ class Lockout(Refusals):
         if self._count:
             self._count = 0
             self._journal.refused(self._way, self._login, 0)
-
-
-def _digest(server: Server) -> str:
-    login = f"{server.host}\0{server.user}\0{server.password.reveal()}"
-    return hashlib.sha256(login.encode()).hexdigest()[:16]
