@@ -28,6 +28,11 @@ test-brain-soak: ## the long test of the brain: 500 mixed requests, hang-ups and
 	@provisioning/setup.sh test
 	@$(PYTHON) -m tests.brain.soaking
 
+.PHONY: test-mail-matrix
+test-mail-matrix: ## every line of the mail checklist with its tests, the kind of server and the result (build/report)
+	@provisioning/setup.sh test
+	@$(PYTHON) -m tests.mail.matrix
+
 BENCH_ROUNDS := 1
 ONLY :=
 .PHONY: bench

@@ -1,0 +1,53 @@
+"""The lines of the mail checklist, which `agent/letters/README.md` explains and whose numbers tests bear as `@pytest.mark.rule`.
+
+Owns: the numbers there are, each with a few words. Does not know: the tests.
+"""
+
+from __future__ import annotations
+
+LINES = {
+    "E1": "a mail is named by account, folder, UIDVALIDITY and UID",
+    "E2": "`UID n:*` names the last mail even if it is older",
+    "E3": "the first start answers nothing old; a restart answers what came meanwhile; a folder numbered anew",
+    "E4": "fetching leaves no trace; flags are set after the answer was taken",
+    "E5": "IDLE with a safety poll; back-off; three wrong passwords",
+    "E6": "no mail keeps the others waiting; what cannot be read is set aside",
+    "E7": "mails without a Message-ID, or two with the same one",
+    "E8": "the power may fail at any instruction",
+    "E10": "Auto-Submitted",
+    "E11": "empty return path; addresses of machines",
+    "E12": "reports: bounces, receipts, complaints",
+    "E13": "mailing lists",
+    "E14": "Precedence and the like",
+    "E15": "the house is not named in To or Cc",
+    "E16": "own mail; loops",
+    "E17": "strangers, and senders who are not sure enough",
+    "E18": "rates and the circuit breaker",
+    "E19": "meeting invitations",
+    "E20": "encrypted mail",
+    "E25": "exactly one author",
+    "E26": "how addresses compare",
+    "E27": "Authentication-Results of the pinned server alone",
+    "E28": "learning the server's name by a mail to oneself",
+    "E29": "DKIM checked here; temporary errors are tried again",
+    "E30": "ARC never proves",
+    "E31": "what each level may do",
+    "E32": "content is data",
+    "E33": "dates that cannot be",
+    "E40": "the walk through MIME",
+    "E41": "unknown and wrong charsets",
+    "E42": "encoded words, raw headers, file names",
+    "E43": "format=flowed",
+    "E44": "quotes and signatures",
+    "E45": "attachments: read into the question; kept only when asked",
+    "E46": "long bodies are read in part, and the asker is told",
+    "E50": "the headers of an answer",
+    "E51": "long ids stay whole",
+    "E52": "the envelope of an answer",
+    "E53": "plain text that flows, with a plain page beside it",
+    "E54": "submission is encrypted and the server proves itself",
+    "E55": "later, never and unknown",
+    "E56": "a copy in Sent",
+    "E57": "bounces of own answers",
+    "E60": "exactly once",
+}
