@@ -48,6 +48,12 @@ CORE = (
         "nisse",
         "Name of the box: it answers at http://NAME.local and as NAME@ in mail.",
     ),
+    _setting(
+        "house.plus_addressing",
+        "flag",
+        True,
+        "NAME+anything@ is the house's own address too, as most providers have it.",
+    ),
     _setting("models.folder", "text", "", "Where model files are kept; empty: models/ in NISSE_HOME."),
     _setting("brain.url", "text", "http://127.0.0.1:8701", "Where the brain serves and is called."),
     _setting("brain.token", "secret", "", "Token of the brain; needed when its address is not this machine."),

@@ -90,6 +90,22 @@ class House:
         """The reply can never go out; the owner is shown why."""
         self._step(reply, "failed", reason=reason)
 
+    def returned(self, outgoing_id: str, *, action: str, status: str, said: str) -> bool:
+        """A server reports about a reply that went out.
+
+        Args:
+            outgoing_id: The reply's own.
+            action: What became of it, in the words of RFC 3464, such as failed.
+            status: The status code, such as 5.1.1.
+            said: The server's words.
+
+        Returns:
+            Whether the house has written that reply.
+        """
+        body = {"outgoing_id": outgoing_id, "action": action, "status": status, "said": said}
+        with _token_errors():
+            return bool(self.client.post("/replies/returned", body)["known"])
+
     def known(self, kind: str, address: str) -> Person | None:
         """Whose address this is, or None."""
         try:

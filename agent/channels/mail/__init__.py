@@ -43,6 +43,10 @@ SETTINGS: list[dict[str, Any]] = [
         "help": "The address to which the household writes; empty: no mail account.",
     },
     {
+        "key": "mail.aliases", "repeats": True, "kind": "text", "default": "", "label": "Other addresses of it",
+        "help": "Further addresses by which this mailbox is reached, with commas; a mail must name one of them in To or Cc.",
+    },
+    {
         "key": "mail.user", "repeats": True, "kind": "text", "default": "", "label": "User name",
         "help": "Login at the mail provider; empty: the address.",
     },

@@ -28,6 +28,7 @@ class Account:
     imap: Server
     smtp: Server
     settings: Settings = field(repr=False)  # as this mailbox has them
+    house: tuple[str, ...] = ()  # the addresses of all mailboxes: a mail must name one of them in To or Cc
 
     def entered_by(self, token: AccessToken | None) -> Account:
         """The same mailbox, entered by this token."""
@@ -39,6 +40,11 @@ class Account:
         secrets = (self.settings.secret(key).reveal() for key in ("mail.password", "mail.oauth_permission"))
         parts = (self.imap.user, self.imap.host, self.smtp.host, self.settings.text("mail.login"), *secrets)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Its other addresses, as the settings name them."""
+        return tuple(self.settings.text("mail.aliases").replace(",", " ").split())
 
     @property
     def key(self) -> str:
@@ -57,7 +63,8 @@ def accounts(settings: Settings) -> list[Account]:
         if not missing_settings(own):
             made = from_settings(name, own)
             found.setdefault(made.address, made)
-    return list(found.values())
+    house = tuple(address for one in found.values() for address in (one.address, *one.aliases))
+    return [replace(one, house=house) for one in found.values()]
 
 
 def entries(settings: Settings) -> dict[str, Settings]:

@@ -17,7 +17,7 @@ from agent.channels.mail.account import Account
 from agent.channels.mail.imap import Facts, Imap
 from agent.channels.mail.journal import Journal
 from agent.errors import NisseError, StorageError, TooLargeError, UnavailableError
-from agent.letters import composing, headers, reading
+from agent.letters import composing, headers, reading, reports
 from agent.message import Message
 
 _log = logging.getLogger(__name__)
@@ -121,6 +121,8 @@ class Handover:
     ) -> None:
         head = replace(head, text="", attachments=())
         if not self._house.known(reading.ADDRESS_KIND, head.sender):
+            if reports.may_be_one(headers.parse(facts.head)) and not headers_only:
+                self._note_return(box, place)
             self._hand_in(
                 head, place
             )  # is refused, which the owner sees; what a stranger sends stays where it is
@@ -137,11 +139,25 @@ class Handover:
                     message = self._read(content, place, facts, problem)
                 self._hand_in(message, place)
 
+    def _note_return(self, box: Imap, place: Place) -> None:
+        """Tells the house if this mail reports that an answer of its own came back."""
+        content = box.content(place.uid, _BEGINNING)
+        if content is None:
+            return
+        with self._surviving(place):
+            report = reports.read(headers.parse(content), own=self._account.house)
+        if report:
+            known = self._house.returned(
+                report.outgoing_id, action=report.action, status=report.status, said=report.said
+            )
+            logs.event(_log, "reply.returned", uid=place.uid, status=report.status, known=known)
+
     def _read(self, content: bytes, place: Place, facts: Facts, problem: str) -> Message:
         return reading.read(
             content,
             channel=self._house.channel,
-            own=(self._address,),
+            own=self._account.house or (self._address,),
+            plus_addressing=self._account.settings.flag("house.plus_addressing"),
             received_at=facts.arrived_at,
             problem=problem,
             envelope={
