@@ -47,6 +47,13 @@ def start(house: House, log: str = "channel.log") -> Any:
     return process
 
 
+def words(answer: EmailMessage) -> str:
+    """A mail's plain text."""
+    plain = answer.get_body(("plain",))
+    assert plain is not None
+    return str(plain.get_content())
+
+
 def kill(process: Any) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=10)
@@ -76,7 +83,9 @@ def test_a_mail_is_answered_in_its_thread(house: House, office: PostOffice) -> N
     start(house)
     question = asked(house, office)
     (message,) = house.messages()
-    assert (message.channel, message.sender, message.native_id) == ("mail", ANNA, question["Message-ID"])
+    assert (message.channel, message.sender) == ("mail", ANNA)
+    assert message.envelope["message_id"] == question["Message-ID"]
+    assert message.envelope["account"] == NISSE
     reply = house.answer("Monday.")
     wait_until(lambda: house.state(reply) == "sent")
     (answer,) = office.wait_for(ANNA, 1)
@@ -84,7 +93,7 @@ def test_a_mail_is_answered_in_its_thread(house: House, office: PostOffice) -> N
     assert answer["References"] == question["Message-ID"]
     assert answer["Subject"] == "Re: Bins"
     assert answer["Auto-Submitted"] == "auto-replied"
-    assert answer.get_content().strip() == "Monday."
+    assert words(answer).startswith("Monday.")
 
 
 def test_the_question_is_marked_answered_and_the_receipt_goes_to_the_sent_folder(
@@ -270,7 +279,7 @@ def test_an_address_that_the_server_refuses_is_failed_and_the_next_answer_goes_o
     never, fine = house.answer("To nobody."), house.answer("To Anna.")
     wait_until(lambda: house.state(fine) == "sent")
     assert house.state(never) == "failed"
-    assert [answer.get_content().strip() for answer in office.wait_for(ANNA, 1)] == ["To Anna."]
+    assert [words(answer)[:8] for answer in office.wait_for(ANNA, 1)] == ["To Anna."]
     receipts = office.wait_for(NISSE, 1, folder="Sent")
     assert [receipt["To"] for receipt in receipts] == [ANNA], "no receipt of what was refused"
 
