@@ -115,6 +115,19 @@ SETTINGS: list[dict[str, Any]] = [
         "help": "Certificate file of a private server's own authority; empty for public servers.",
     },
     {
+        "key": "mail.authserv_id", "repeats": True, "kind": "text", "default": "",
+        "help": "By which name the provider marks what it has checked (Authentication-Results); empty: learned by a mail of the "
+        "house to itself; exchange-online: it bears no name; none: not trusted.",
+    },
+    {
+        "key": "mail.sealers", "kind": "text", "default": "",
+        "help": "Domains of forwarders whose word about a mail's sender is trusted (ARC), separated by commas.",
+    },
+    {
+        "key": "mail.nameserver", "kind": "text", "default": "",
+        "help": "Name server that is asked for the keys of those who sign mail, such as 192.168.0.1; empty: the system's.",
+    },
+    {
         "key": "mail.poll", "kind": "number", "default": 60, "minimum": 15, "maximum": 3600, "unit": "seconds",
         "help": "How often the folder is looked at even if the server announces nothing.",
     },

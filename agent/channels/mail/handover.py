@@ -16,8 +16,12 @@ from agent.channels._house import House
 from agent.channels.mail.account import Account
 from agent.channels.mail.imap import Facts, Imap
 from agent.channels.mail.journal import Journal
+from agent.channels.mail.learning import Learning
+from agent.channels.mail.origin import Origin
+from agent.channels.mail.postponed import Postponed
 from agent.errors import NisseError, StorageError, TooLargeError, UnavailableError
 from agent.letters import composing, headers, reading, reports
+from agent.letters.records import NoAnswerError
 from agent.message import Message
 
 _log = logging.getLogger(__name__)
@@ -48,6 +52,9 @@ class Handover:
         journal: Journal,
         *,
         account: Account,
+        origin: Origin,
+        learning: Learning,
+        postponed: Postponed,
         largest: int,
         on_set_aside: Callable[[], None] = lambda: None,
     ) -> None:
@@ -57,6 +64,9 @@ class Handover:
             house: Where mails are handed in.
             journal: Remembers tries, even if a mail ends the process.
             account: Whose mails they are.
+            origin: Says who wrote them.
+            learning: Recognises the mail by which the house learns whose stamps to trust.
+            postponed: Remembers mails of which that cannot be known yet.
             largest: Largest mail that is read whole, in bytes.
             on_set_aside: Called when a mail was left where it is, for the owner to look at.
         """
@@ -65,6 +75,9 @@ class Handover:
         self._journal = journal
         self._account = account
         self._address = account.address
+        self._origin = origin
+        self._learning = learning
+        self._postponed = postponed
         self._largest = largest
 
     def take(self, box: Imap, place: Place, since: float) -> float:
@@ -87,7 +100,7 @@ class Handover:
             self._set_aside(place, "Even its headers cannot be read; nobody was told.")
             return 0.0
         try:
-            return self._deal(box, place, since, headers_only=tries >= _TRIES)
+            arrived_at, is_done = self._deal(box, place, since, headers_only=tries >= _TRIES)
         except (UnavailableError, StorageError):
             raise
         except Exception as broke:
@@ -95,26 +108,39 @@ class Handover:
             if not isinstance(broke, NisseError):
                 _log.exception("mail.unreadable uid=%s", place.uid)
             raise NisseError(f"Mail {place.uid} broke on try {tries + 1}: {str(broke)[:200]}") from broke
+        if is_done:
+            self._postponed.done(place.folder, place.validity, place.uid)
+        else:
+            self._postponed.later(place.folder, place.validity, place.uid, arrived_at)
+        return arrived_at
 
-    def _deal(self, box: Imap, place: Place, since: float, *, headers_only: bool) -> float:
+    def _deal(self, box: Imap, place: Place, since: float, *, headers_only: bool) -> tuple[float, bool]:
+        """When it arrived, and whether it is done with; else it is to be taken again later."""
         facts = box.facts(place.uid)
         if facts is None or facts.arrived_at < since:
-            return facts.arrived_at if facts else 0.0
+            return facts.arrived_at if facts else 0.0, True
         if not facts.size or not facts.head.strip():
             self._set_aside(place, "It is empty.")
-            return facts.arrived_at
+            return facts.arrived_at, True
         with self._surviving(place):
             head = headers.parse(facts.head)
             is_own, senders = composing.is_own(head, self._address), headers.addresses(head, "From")
             message = self._read(facts.head, place, facts, "")
-        if is_own:
+        if self._learning.is_trial(head):
+            self._learning.learn(head)
+            box.remove(place.uid)
+        elif is_own:
             if not headers_only:
                 box.put_away(place.uid, headers.field(head, "Message-ID"), box.sent_folder())
         elif facts.is_answered:
             logs.event(_log, "mail.answered_before", uid=place.uid)
         elif senders != [self._address]:
-            self._hand_in_what_counts(box, place, facts, message, headers_only=headers_only)
-        return facts.arrived_at
+            try:
+                self._hand_in_what_counts(box, place, facts, message, headers_only=headers_only)
+            except NoAnswerError as away:
+                logs.event(_log, "mail.postponed", level=logging.WARNING, uid=place.uid, why=away)
+                return facts.arrived_at, False
+        return facts.arrived_at, True
 
     def _hand_in_what_counts(
         self, box: Imap, place: Place, facts: Facts, head: Message, *, headers_only: bool
@@ -123,12 +149,12 @@ class Handover:
         if not self._house.known(reading.ADDRESS_KIND, head.sender):
             if reports.may_be_one(headers.parse(facts.head)) and not headers_only:
                 self._note_return(box, place)
-            self._hand_in(
-                head, place
-            )  # is refused, which the owner sees; what a stranger sends stays where it is
+            # Is refused, which the owner sees; what a stranger sends stays where it is.
+            self._hand_in(self._origin.of_head(head, facts.head), place)
         elif headers_only:
+            told = self._identified(replace(head, problem=_UNREADABLE), facts.head, place)
             self._set_aside(place, "It cannot be read; its sender was told.", head)
-            self._hand_in(replace(head, problem=_UNREADABLE), place)
+            self._hand_in(told, place)
         else:
             problem = _too_large(facts.size, self._largest) if facts.size > self._largest else ""
             if problem:
@@ -136,7 +162,7 @@ class Handover:
             content = box.content(place.uid, _BEGINNING if problem else 0)
             if content is not None:
                 with self._surviving(place):
-                    message = self._read(content, place, facts, problem)
+                    message = self._identified(self._read(content, place, facts, problem), content, place)
                 self._hand_in(message, place)
 
     def _note_return(self, box: Imap, place: Place) -> None:
@@ -151,6 +177,13 @@ class Handover:
                 report.outgoing_id, action=report.action, status=report.status, said=report.said
             )
             logs.event(_log, "reply.returned", uid=place.uid, status=report.status, known=known)
+
+    def _identified(self, message: Message, content: bytes, place: Place) -> Message:
+        """The message with who wrote it; with a problem it is no more than its headers, which is all that is proven then."""
+        is_last_try = self._postponed.is_last_try(place.folder, place.validity, place.uid)
+        if message.problem:
+            message = replace(message, text="")
+        return self._origin.of_mail(message, content, is_whole=not message.problem, is_last_try=is_last_try)
 
     def _read(self, content: bytes, place: Place, facts: Facts, problem: str) -> Message:
         return reading.read(

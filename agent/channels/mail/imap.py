@@ -223,6 +223,17 @@ class Imap:
                 self._client.create_folder(folder)
             self._client.append(folder, mail, [SEEN])
 
+    def remove(self, uid: int) -> None:
+        """Removes a mail of the open folder.
+
+        Raises:
+            RequestError: The server refuses.
+        """
+        with _errors(self._server), _refusals(self._server):
+            self._client.add_flags([uid], [SEEN, DELETED])
+            if self._client.has_capability("UIDPLUS"):
+                self._client.uid_expunge([uid])
+
     def mark_answered(self, uids: list[int]) -> None:
         """Marks mails of the open folder as answered, with a keyword of the house's own where the folder takes any.
 

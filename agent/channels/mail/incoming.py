@@ -19,6 +19,9 @@ from agent.channels.mail.account import Account
 from agent.channels.mail.handover import Handover, Place
 from agent.channels.mail.imap import Imap
 from agent.channels.mail.journal import Cursor, Journal
+from agent.channels.mail.learning import Learning
+from agent.channels.mail.origin import Origin
+from agent.channels.mail.postponed import Postponed
 from agent.errors import AuthenticationError, NisseError, RequestError, StorageError
 
 _log = logging.getLogger(__name__)
@@ -56,8 +59,17 @@ class Incoming:
         self.wake = threading.Event()  # set when there is something to mark
         self._status = status or Status(account.address)
         self._refusals = refusals or Refusals()
+        self._learning = Learning(journal.store, account)
+        self._postponed = Postponed(journal.store, account.key)
         self._handover = Handover(
-            house, journal, account=account, largest=largest, on_set_aside=self._status.news
+            house,
+            journal,
+            account=account,
+            origin=Origin(account, self._learning),
+            learning=self._learning,
+            postponed=self._postponed,
+            largest=largest,
+            on_set_aside=self._status.news,
         )
         self._journal = journal
         self._server = account.imap
@@ -100,12 +112,15 @@ class Incoming:
 
     def _follow(self, box: Imap, patience: Patience) -> None:
         cursor = self._begin(box)
+        self._learning.ask()
         while True:
             for uid in box.newer(cursor.uid, cursor.since):
                 place = Place(folder=self._folder, validity=cursor.validity, uid=uid)
                 arrived_at = self._handover.take(box, place, cursor.since)
                 cursor = replace(cursor, uid=uid, newest=max(cursor.newest, arrived_at))
                 self._journal.move(self._folder, cursor)
+            for uid in self._postponed.due(self._folder, cursor.validity):
+                self._handover.take(box, Place(folder=self._folder, validity=cursor.validity, uid=uid), 0.0)
             self._mark(box, cursor.validity)
             patience.reset()
             self._status.works(_WAY)
@@ -122,7 +137,9 @@ class Incoming:
             # All mails have new uids: those that arrived since the last one dealt with are read again, and conversation knows the
             # ones among them that it has by their Message-ID.
             logs.event(_log, "mail.renumbered", level=logging.WARNING, folder=self._folder)
-            cursor = replace(cursor, validity=opened.validity, uid=0, since=cursor.newest)
+            waiting = self._postponed.renumbered(self._folder, opened.validity)
+            since = cursor.newest if waiting is None else min(waiting, cursor.newest)
+            cursor = replace(cursor, validity=opened.validity, uid=0, since=since)
         else:
             logs.event(_log, "mail.follows", folder=self._folder, after=cursor.uid)
             return cursor

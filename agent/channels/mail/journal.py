@@ -117,6 +117,11 @@ class Journal:
         self._store = store
         self._account = account
 
+    @property
+    def store(self) -> Store:
+        """The file, for what else is kept in it."""
+        return self._store
+
     def cursor(self, folder: str) -> Cursor | None:
         """How far the folder was read, or None if it never was."""
         with self._store.reading() as db:

@@ -46,6 +46,7 @@ class Provider:
     password: str  # one of PASSWORD_KINDS
     domains: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    exchanges: tuple[str, ...] = ()  # what the names of its servers end in that take mail (MX)
     user: str = ADDRESS  # what the login is: the whole address, or the part before the @
     url: str = ""  # where that is done what the steps say
     steps: tuple[str, ...] = ()
@@ -81,6 +82,17 @@ def of_address(address: str) -> Provider | None:
     """
     domain = address.strip().lower().rpartition("@")[2]
     return next((one for one in everybody() if domain and _covers(one, domain)), None)
+
+
+def of_mail_server(exchange: str) -> Provider | None:
+    """The provider who takes a domain's mail, by its MX server's name, or None.
+
+    Args:
+        exchange: Such as aspmx.l.google.com.
+    """
+    return next(
+        (one for one in everybody() if any(f".{exchange}".endswith(f".{end}") for end in one.exchanges)), None
+    )
 
 
 def of_server(host: str) -> Provider | None:
