@@ -76,7 +76,7 @@ def resume(db: Database) -> None:
 
 def _knowing_own(db: Database, message: Message) -> Message:
     """A loop by way of somebody who forwards: the house's own mail, known by its Message-ID whatever was taken off it."""
-    own = _OWN_ID.fullmatch(message.native_id)
+    own = _OWN_ID.fullmatch(message.envelope.get("message_id", "") or message.native_id)
     if message.automatic or not own:
         return message
     for table in ("outbox", "notes"):

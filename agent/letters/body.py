@@ -24,9 +24,14 @@ _MOST_READ = (
 _DEEPEST = 20  # multiparts within multiparts
 _MOST_PARTS = 200
 _LONGEST_NAME = 120  # characters
-_STUB = re.compile(r"\bhtml\b|view this (e-?)?mail", re.IGNORECASE)
+_STUB = re.compile(
+    r"\bhtml\b|view (this|the) (e-?)?(mail|message)|(nachricht|e-?mail) (wird )?nicht (richtig |korrekt )?(angezeigt|dargestellt)|unable to (view|display)"
+    r"|does not support|im browser (ansehen|anzeigen|öffnen)",
+    re.IGNORECASE,
+)
 _LONGEST_STUB = 250  # characters
-_ENCRYPTED = ("application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted")
+_TEXTS = ("text/plain", "text/html", "text/markdown", "text/x-markdown", "text/enriched", "text/richtext")
+_LARGEST_DECORATION = 30_000  # bytes of a picture in a signature
 
 
 @dataclass(kw_only=True)
@@ -53,7 +58,6 @@ class Body:
 
     texts: list[str] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
-    encrypted: bool = False
     parts: int = 0
     budget: Budget = field(default_factory=Budget)
 
@@ -75,18 +79,16 @@ def _walk(part: Mail, body: Body, depth: int) -> None:
     if body.parts > _MOST_PARTS or depth > _DEEPEST:
         return
     kind = part.get_content_type()
-    if kind in _ENCRYPTED or kind == "multipart/encrypted":
-        body.encrypted = True
-    elif kind == "multipart/alternative":
+    if kind == "multipart/alternative":
         _choose(part, body, depth)
     elif kind == "multipart/related":
         _walk_related(part, body, depth)
     elif part.get_content_maintype() == "multipart":
         for child in _children(part):
             _walk(child, body, depth + 1)
-    elif kind in ("text/plain", "text/html") and not _is_file(part):
+    elif kind in _TEXTS and not _is_file(part, first=not body.texts):
         body.texts.append(_readable(part, body.budget))
-    elif not (part.get_content_maintype() == "application" and "signature" in kind):
+    elif not _says_nothing(part, kind):
         body.attachments.append(_attachment(part, len(body.attachments) + 1))
 
 
@@ -101,7 +103,6 @@ def _choose(part: Mail, body: Body, depth: int) -> None:
             child.get_content_maintype() != "text"
         ):  # a form that is no text, such as an invitation's, is no file
             body.attachments += form.attachments
-        body.encrypted = body.encrypted or form.encrypted
         if child.get_content_type() == "text/plain" and not _is_stub(form.text):
             forms.insert(0, form)
         else:
@@ -130,8 +131,22 @@ def _children(part: Mail) -> Iterator[Mail]:
         yield broken
 
 
-def _is_file(part: Mail) -> bool:
-    return _is_declared_file(part) or bool(_name(part))
+def _is_file(part: Mail, *, first: bool) -> bool:
+    if _is_declared_file(part):
+        return True
+    # Some programs give the body itself a name, but as a parameter of its type only.
+    return bool(_name(part)) and (
+        not first or part.get_param("filename", header="Content-Disposition") is not None
+    )
+
+
+def _says_nothing(part: Mail, kind: str) -> bool:
+    """Whether a part is neither text nor a file that somebody sent: a signature's proof, or the logo in a signature."""
+    if kind.startswith("application/") and "signature" in kind:
+        return True
+    is_inline = part.get_content_disposition() == "inline" or part.get("Content-ID") is not None
+    is_picture = kind.startswith("image/") and not _is_declared_file(part)
+    return is_picture and is_inline and len(_bytes(part)) <= _LARGEST_DECORATION
 
 
 def _is_declared_file(part: Mail) -> bool:
@@ -191,6 +206,9 @@ def _bytes(part: Mail) -> bytes:
         payload = part.get_payload()
         if isinstance(payload, list):
             return payload[0].as_bytes() if payload and isinstance(payload[0], Message) else b""
+        encoding = str(part.get("Content-Transfer-Encoding", ""))
+        if encoding != (word := re.split(r"[\s;(]", encoding.strip(), maxsplit=1)[0]):
+            part.replace_header("Content-Transfer-Encoding", word)  # Python wants the bare word
         data = part.get_payload(decode=True)
         return data if isinstance(data, bytes) else b""
     return b""

@@ -7,7 +7,6 @@ Does not know: servers. The same reply always gives the same bytes, so that a re
 from __future__ import annotations
 
 import hashlib
-import re
 from datetime import UTC, datetime
 from email.header import Header
 from email.headerregistry import Address
@@ -16,17 +15,14 @@ from email.policy import EmailPolicy
 from typing import Any
 
 from agent.errors import RequestError
-from agent.letters import deciding, headers
+from agent.letters import deciding, headers, page, threads
 from agent.letters.headers import Mail
 from agent.message import Reply
 
 _LONGEST_LINE = 78
-_LONGEST_HEADER = 998  # octets of a line, RFC 5322
 _ID_FIELDS = ("message-id", "in-reply-to", "references")
-_ANSWERED = re.compile(
-    r"\s*(re|aw|sv|antw|antwort|rif|ris|res|vs|ynt|odp|vá|r)\s*(\[\d+\]|\(\d+\)|\^\d+)?\s*[:\uff1a]\s*",
-    re.IGNORECASE,
-)
+_AUTOMATIC = ("auto-replied", "auto-generated")
+_LONGEST_PAGE = 200_000  # characters of text that get a second form
 
 
 class _MailPolicy(EmailPolicy):
@@ -43,17 +39,18 @@ class _MailPolicy(EmailPolicy):
         return self.fold(name, value).encode("ascii")
 
     def _width(self, name: str) -> _MailPolicy:
-        return self.clone(max_line_length=_LONGEST_HEADER) if name.lower() in _ID_FIELDS else self
+        return self.clone(max_line_length=threads.LONGEST_LINE) if name.lower() in _ID_FIELDS else self
 
 
 _POLICY = _MailPolicy(linesep="\r\n", max_line_length=_LONGEST_LINE)
 
 
 def compose(reply: Reply, *, sender: str, name: str) -> bytes:
-    """The mail that carries a reply, with CRLF line ends.
+    """The mail that carries a reply, with CRLF line ends: its text, and a page made of the same text.
 
     Args:
-        reply: The reply; its envelope is the one that `reading.read` made.
+        reply: The reply; its envelope is the one that `reading.read` made. What nobody asked for, such as a reminder, says
+            `auto-generated` there under `auto_submitted`.
         sender: The box's own address.
         name: What the box is called.
 
@@ -65,13 +62,18 @@ def compose(reply: Reply, *, sender: str, name: str) -> bytes:
     mail["Date"] = datetime.fromtimestamp(int(reply.created_at), UTC)
     mail["From"] = _address(sender, _one_line(name))
     mail["To"] = _address(reply.recipient)
-    mail["Subject"] = answer_subject(reply.subject or reply.envelope.get("subject", ""))
+    mail["Subject"] = threads.answer_subject(reply.subject or reply.envelope.get("subject", ""))
     _add_thread(mail, reply)
-    mail["Auto-Submitted"] = "auto-replied"
+    kind = reply.envelope.get("auto_submitted", "")
+    mail["Auto-Submitted"] = kind if kind in _AUTOMATIC else _AUTOMATIC[0]
     mail["X-Auto-Response-Suppress"] = "All"
     mail[deciding.LOOP_FIELD] = tag(sender)
-    text = headers.clean(reply.text)
-    mail.set_content(flowed(text), charset="utf-8", cte="quoted-printable", params={"format": "flowed"})
+    _add_text(
+        mail,
+        headers.clean(reply.text),
+        footer=f"{_one_line(name)}, the house's own assistant",
+        boundary=reply.outgoing_id,
+    )
     return mail.as_bytes()
 
 
@@ -101,14 +103,6 @@ def is_own(mail: Mail, sender: str) -> bool:
     ]
 
 
-def answer_subject(subject: str) -> str:
-    """The subject of an answer, with `Re:` once, however many answers went before."""
-    rest = _one_line(subject)
-    while match := _ANSWERED.match(rest):
-        rest = rest[match.end() :]
-    return f"Re: {rest or 'your message'}"
-
-
 def flowed(text: str) -> str:
     """The text in `format=flowed` (RFC 3676): lines of at most 78, soft ends marked by a space."""
     return "\n".join(line for paragraph in text.split("\n") for line in _flow(paragraph.rstrip()))
@@ -131,24 +125,32 @@ def _flow(paragraph: str) -> list[str]:
 
 def _add_thread(mail: EmailMessage, reply: Reply) -> None:
     parent = reply.envelope.get("message_id", "")
-    if not re.fullmatch(r"<[^<>\s]+>", parent) or not parent.isascii():
-        return
-    mail["In-Reply-To"] = parent
-    earlier = [
-        found for found in reply.envelope.get("references", "").split() if found.isascii() and found != parent
-    ]
-    mail["References"] = _references([*earlier, parent])
+    if parent and _is_id(parent):
+        mail["In-Reply-To"] = parent
+    earlier = [found for found in reply.envelope.get("references", "").split() if _is_id(found)]
+    if ids := threads.references(earlier, parent if _is_id(parent) else ""):
+        mail["References"] = " ".join(ids)
 
 
-def _references(ids: list[str]) -> str:
-    """The ids on one line; where they do not fit, the first stays, which names the thread, and as many of the last as fit."""
-    left = _LONGEST_HEADER - len("References: ")
-    if len(" ".join(ids)) <= left:
-        return " ".join(ids)
-    first, rest = ids[0], ids[1:]
-    while rest and len(" ".join([first, *rest])) > left:
-        rest = rest[1:]
-    return " ".join([first, *rest]) if rest else ids[-1]
+def _is_id(text: str) -> bool:
+    return (
+        text.isascii()
+        and text.startswith("<")
+        and text.endswith(">")
+        and not set(text[1:-1]) & set("<> \t\r\n")
+    )
+
+
+def _add_text(mail: EmailMessage, text: str, *, footer: str, boundary: str) -> None:
+    plain = f"{flowed(text)}\n\n-- \n{flowed(footer)}\n"
+    mail.set_content(plain, charset="utf-8", cte="quoted-printable", params={"format": "flowed"})
+    if len(text) <= _LONGEST_PAGE:  # beyond that a second form only doubles the mail
+        mail.add_alternative(
+            page.of(text, footer=footer), subtype="html", charset="utf-8", cte="quoted-printable"
+        )
+        mail.set_boundary(
+            f"=_{boundary}"
+        )  # not drawn: the same reply gives the same bytes; no encoded part holds "=_"
 
 
 def _address(address: str, name: str = "") -> Address:

@@ -32,11 +32,29 @@ _WORD = r"=\?([^?\s]{1,60})\?([bq])\?([^?]*)\?="
 _ENCODED_WORD = re.compile(_WORD, re.IGNORECASE)
 _RUN_OF_WORDS = re.compile(f"(?:{_WORD})+", re.IGNORECASE)
 _BETWEEN_WORDS = re.compile(r"(\?=)\s+(=\?[^?\s]{1,60}\?[bq]\?)", re.IGNORECASE)
-_MESSAGE_ID = re.compile(r"<[^<>\s]+>")
-# Marks that no person types and that hide words from the eye: zero-width, directional overrides, Unicode's tags.
-_INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
+_MESSAGE_ID = re.compile(r"<([^<>]+)>")
+_BARE_ID = re.compile(r"[^\s<>@]+@[^\s<>@]+")
+# Marks that no person types and that hide words from the eye: zero-width, directional, Unicode's tags, variation selectors that
+# stand in a row (which can carry any text). Joiners are left where scripts and emoji need them, not beside Latin letters.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
+    "\ufff9-\ufffb\U000e0000-\U000e0fff]|[\ufe00-\ufe0f]{2,}"
+    "|(?<=[\0-\u024f])[\u200c\u200d\ufe00-\ufe0f]|(?<![^\0])[\u200c\u200d\ufe00-\ufe0f]|[\u200c\u200d](?=[\0-\u024f]|$)"
+)
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
+_BROKEN = "\ufffd"
+_FEW_BROKEN = 2  # characters that are whole for one that is broken
+# What programs declare, and what they mean by it (as browsers read it, too).
+_AS_READ = {
+    "iso-8859-1": "cp1252", "latin1": "cp1252", "iso8859-1": "cp1252", "iso_8859-1": "cp1252", "us-ascii": "utf-8",
+    "ascii": "utf-8", "ansi_x3.4-1968": "utf-8", "iso-8859-9": "cp1254", "iso-8859-11": "cp874", "tis-620": "cp874",
+    "iso-8859-8-i": "cp1255", "iso-8859-8-e": "cp1255", "gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "gb_2312-80": "gb18030",
+    "shift_jis": "cp932", "shift-jis": "cp932", "x-sjis": "cp932", "windows-31j": "cp932", "iso-2022-jp": "iso2022_jp_ext",
+    "x-euc-jp": "euc_jp", "euc-kr": "cp949", "ks_c_5601-1987": "cp949", "ks_c_5601": "cp949", "ksc5601": "cp949", "windows-949": "cp949",
+    "windows-874": "cp874", "big5": "cp950", "x-big5": "cp950", "utf8mb4": "utf-8", "unicode-1-1-utf-8": "utf-8", "unicode-1-1-utf-7": "utf-7",
+    "x-mac-roman": "mac_roman", "x-mac-cyrillic": "mac_cyrillic", "x-windows-1252": "cp1252", "cp-850": "cp850", "unknown-8bit": "utf-8",
+}  # fmt: skip
 # Python's codecs that are no charset of a mail, or take quadratic time.
 _NO_CHARSETS = frozenset(["idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined"])
 
@@ -48,6 +66,10 @@ class _Short(Compat32):
 
     def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
         name, value = super().header_source_parse(sourcelines)
+        if name.lower() == "references" and len(value) > LONGEST_FIELD:
+            half = LONGEST_FIELD // 2  # the first id names the thread, the last ones what is answered
+            begin, end = value[:half], value[-half:]
+            return name, f"{begin[: begin.rfind('>') + 1]} {end[max(0, end.find('<')) :]}"
         return name, value[:LONGEST_FIELD]
 
 
@@ -110,23 +132,40 @@ def addresses(mail: Mail, name: str) -> list[str]:
 
 def message_ids(mail: Mail, name: str) -> list[str]:
     """The message ids in a field, with their angle brackets, in order; absurdly long ones are left out."""
-    return [found for found in _MESSAGE_ID.findall(field(mail, name)) if len(found) <= _LONGEST_ID]
+    value = field(mail, name)
+    if _BARE_ID.fullmatch(value):  # some programs forget the brackets
+        value = f"<{value}>"
+    found = (f"<{''.join(inner.split())}>" for inner in _MESSAGE_ID.findall(value))
+    return [name for name in found if 2 < len(name.encode()) <= _LONGEST_ID]
 
 
 def text_of(data: bytes, charset: str) -> str:
     """Bytes as text: as declared, else as UTF-8, else as Western European; never raises."""
-    for name in (charset or "utf-8", "utf-8", "cp1252"):
+    declared = charset.strip().strip("'\"").lower()
+    for name in (_AS_READ.get(declared, declared) or "utf-8", "utf-8", "cp1252"):
         try:
             if codecs.lookup(name).name not in _NO_CHARSETS:
                 return data.decode(name)
+        except UnicodeDecodeError:
+            if (text := _nearly(data, name)) is not None:
+                return text
         except (LookupError, ValueError):
             continue
     return data.decode("latin-1")
 
 
+def _nearly(data: bytes, charset: str) -> str | None:
+    """The text with a mark for what is broken, if that is little: a cut character must not spoil all others."""
+    if charset == "cp1252":
+        return None
+    text = data.decode(charset, "replace")
+    broken = text.count(_BROKEN)
+    return text if broken * _FEW_BROKEN <= sum(sign > "\x7f" for sign in text) - broken else None
+
+
 def clean(text: str) -> str:
     """The text without control characters, invisible marks and halves of characters; newlines and tabs stay."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n\n")
     text = _CONTROL.sub("", _INVISIBLE.sub("", text))
     return unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8"))
 

@@ -6,18 +6,16 @@ Does not know: where the mail came from, whether it will be answered, or whether
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Collection, Mapping
 
-from agent.letters import body, deciding, headers, quotes
+from agent.letters import alignment, author, body, deciding, headers, quotes, roles, threads
 from agent.letters.headers import Mail
-from agent.message import Attachment, Message
+from agent.message import VERIFIED, Attachment, Message
 
 ADDRESS_KIND = "mail"
 NOBODY = "nobody"  # stands for the sender of a mail that names none, or several
 _LONGEST_SUBJECT = 500  # characters
-_MOST_REFERENCES = 50
 
 
 def read(
@@ -46,8 +44,9 @@ def read(
     parsed = headers.parse(mail)
     senders = headers.addresses(parsed, "From")
     content = body.read(parsed)
-    parts = quotes.apart(content.text)
-    own_id = native_id(parsed, mail)
+    subject = roles.without_marks(headers.field(parsed, "Subject"))[:_LONGEST_SUBJECT]
+    parts = quotes.apart(roles.without_marks(content.text), subject=subject)
+    native_id = threads.native_id(parsed, mail)
     refusal = deciding.decide(
         parsed,
         own=own,
@@ -58,46 +57,50 @@ def read(
     return Message(
         channel=channel,
         address_kind=ADDRESS_KIND,
-        native_id=own_id,
+        native_id=native_id,
         sender=senders[0] if senders else NOBODY,
-        subject=headers.field(parsed, "Subject")[:_LONGEST_SUBJECT],
+        subject=subject,
         text=parts.new,
-        thread=_thread(parsed, own_id),
+        thread=threads.root(parsed) or native_id,
         attachments=() if problem else tuple(_files(content, parts.forwarded)),
         received_at=time.time() if received_at is None else received_at,
         automatic=refusal.why if refusal else "",
         rule=refusal.rule if refusal else "",
         problem=problem,
-        envelope={**_envelope(parsed), **(envelope or {})},
+        envelope={**_envelope(parsed, subject), **(envelope or {})},
     )
 
 
-def native_id(parsed: Mail, mail: bytes) -> str:
-    """The mail's Message-ID, or the hash of the whole mail where it has none.
+def answer_to(parsed: Mail, *, sender: str, level: str) -> str:
+    """Where the sender wants the answer, if not where the mail came from.
+
+    Reply-To is heeded only if it is proven that the sender wrote it, and only within their own organisation: else a stranger could
+    have the house's answers sent to himself, or to anybody.
 
     Args:
         parsed: The parsed mail.
-        mail: Its bytes.
+        sender: The address in From.
+        level: How sure it is who wrote the mail, its Reply-To included.
     """
-    found = headers.message_ids(parsed, "Message-ID")
-    return found[0] if found else f"sha256:{hashlib.sha256(mail).hexdigest()}"
+    named = headers.addresses(parsed, "Reply-To")
+    if level != VERIFIED or len(named) != 1 or named[0] == sender:
+        return ""
+    wanted, own = (
+        alignment.organisation(author.a_label(one.rpartition("@")[2])) for one in (named[0], sender)
+    )
+    return named[0] if wanted and wanted == own else ""
 
 
-def _thread(parsed: Mail, own_id: str) -> str:
-    earlier = headers.message_ids(parsed, "References") or headers.message_ids(parsed, "In-Reply-To")
-    return earlier[0] if earlier else own_id
-
-
-def _envelope(parsed: Mail) -> dict[str, str]:
-    ids = headers.message_ids(parsed, "Message-ID")[:1]
-    earlier = headers.message_ids(parsed, "References") or headers.message_ids(parsed, "In-Reply-To")
-    if len(earlier) > _MOST_REFERENCES:
-        earlier = [earlier[0], *earlier[1 - _MOST_REFERENCES :]]
+def _envelope(parsed: Mail, subject: str) -> dict[str, str]:
     path = headers.addresses(parsed, "Return-Path")
+    own_id = threads.own_id(parsed)
     return {
-        "message_id": "".join(ids),
-        "references": " ".join(earlier),
-        "subject": headers.field(parsed, "Subject")[:_LONGEST_SUBJECT],
+        "message_id": own_id,
+        # Already cut to what the answer will bear: a long thread must not be stored whole with each of its mails.
+        "references": " ".join(
+            name for name in threads.references(threads.earlier_ids(parsed), own_id) if name != own_id
+        ),
+        "subject": subject,
         "to": next(iter(headers.addresses(parsed, "From")), ""),
         **({"return_path": path[0]} if path else {}),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from email.message import EmailMessage
 
 import pytest
@@ -32,7 +31,8 @@ def test_a_simple_mail_becomes_a_message() -> None:
     message = read(HEAD + b"\r\nWhen is the bin emptied?\r\n", channel="mail", received_at=5.0)
     assert (message.channel, message.address_kind, message.sender) == ("mail", "mail", "anna@example.org")
     assert (message.subject, message.text) == ("Hello", "When is the bin emptied?")
-    assert message.native_id == message.thread == "<m1@example.org>"
+    assert message.native_id.startswith("sha256:")
+    assert message.thread == "<m1@example.org>"
     assert (message.received_at, message.automatic, message.problem) == (5.0, "", "")
     assert message.envelope == {
         "message_id": "<m1@example.org>",
@@ -43,10 +43,27 @@ def test_a_simple_mail_becomes_a_message() -> None:
 
 
 def test_a_mail_without_an_id_is_named_by_its_hash() -> None:
-    mail = b"From: anna@example.org\r\n\r\nHi\r\n"
-    message = read(mail, channel="mail")
-    assert message.native_id == f"sha256:{hashlib.sha256(mail).hexdigest()}"
+    message = read(b"From: anna@example.org\r\n\r\nHi\r\n", channel="mail")
+    assert message.native_id.startswith("sha256:")
+    assert message.thread == message.native_id
     assert message.envelope["message_id"] == ""
+
+
+@pytest.mark.rule("E7")
+def test_one_id_for_two_mails_names_them_apart() -> None:
+    one, other = (read(HEAD + b"\r\n" + text, channel="mail") for text in (b"Monday?", b"Tuesday?"))
+    assert one.envelope["message_id"] == other.envelope["message_id"]
+    assert one.native_id != other.native_id
+
+
+@pytest.mark.rule("E7")
+def test_a_mail_that_came_by_two_ways_is_one_mail() -> None:
+    way = b"Return-Path: <anna@example.org>\nReceived: from a by b; Sat, 21 Nov 2026 08:00:00 +0000\nDelivered-To: n@x.org\n"
+    mail = HEAD + b"Date: Sat, 21 Nov 2026 08:00:00 +0000\r\n\r\nHi \r\n\r\n"
+    assert (
+        read(mail, channel="mail").native_id
+        == read(way + mail.replace(b"\r\n", b"\n"), channel="mail").native_id
+    )
 
 
 @pytest.mark.parametrize(
