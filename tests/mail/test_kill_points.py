@@ -112,13 +112,14 @@ class Stage:
             self.processes[name] = side.start("conversation", wait_for="conversation")
             return
         log = side.home / "channel-mail.out"
-        before = log.read_text().count("mail.follows") if log.exists() else 0
+
+        def starts() -> int:
+            text = log.read_text() if log.exists() else ""
+            return text.count("mail.begins") + text.count("mail.follows")
+
+        before = starts()
         self.processes[name] = side.start("channel", "mail")
-        until(
-            lambda: log.read_text().count("mail.follows") > before or "mail.begins" in log.read_text(),
-            60,
-            "the mail channel",
-        )
+        until(lambda: starts() > before, 60, f"the mail channel (see {log})")
 
     def kill(self, name: str) -> None:
         """kill -9; when this returns it is dead."""
