@@ -88,6 +88,7 @@ class Message(_Noun):
     attachments: tuple[Attachment, ...] = ()
     received_at: float = 0.0  # seconds since 1970
     level: str = UNVERIFIED  # how sure it is that the sender wrote it
+    evidence: str = ""  # by what, in words for the owner
     written_at: float = 0.0  # when they wrote it, as surely as that; 0: nobody vouches for it
     answer_to: str = ""  # where the answer goes if not to the sender
     automatic: str = (

@@ -48,6 +48,8 @@ def mail_settings(office: PostOffice) -> dict[str, str]:
         "mail.password": office.account("nisse").password,
         "mail.ca_file": str(office.ca_file),
         "mail.poll": "15",
+        "mail.nameserver": office.names.address,
+        "mail.authserv_id": "none",
     }
 
 

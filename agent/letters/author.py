@@ -61,7 +61,7 @@ def read(mail: Mail) -> Author:
         return Author(problem="a From with an end that is missing")
     if ":" in plain or ";" in plain:
         return Author(problem="a group in From")
-    mailboxes = [piece.strip() for piece in plain.split(",") if "@" in piece or "<" in piece]
+    mailboxes = [piece.strip() for piece in plain.split(",") if piece.strip()]
     if len(mailboxes) != 1:
         return Author(problem=f"{len(mailboxes) or 'no'} senders in From")
     return _mailbox(mailboxes[0])

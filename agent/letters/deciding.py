@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Callable, Collection
 from email.utils import getaddresses
 
-from agent.letters import headers, nature
+from agent.letters import author, headers, nature
 from agent.letters.headers import Mail
 from agent.message import Refusal
 
@@ -33,7 +33,6 @@ _TELLTALE_FIELDS = (
 )  # fmt: skip
 _BULK = ("bulk", "junk", "list", "auto_reply", "auto-reply")
 _ID_FIELDS = ("Message-ID", "Resent-Message-ID", "X-Original-Message-ID")
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _COMMENT = re.compile(r"\([^()]*\)")
 _DEEPEST_COMMENT = 10
 
@@ -70,7 +69,7 @@ def decide(
         ("E16", lambda: _loop(mail, ours, plus_addressing, own_header, tags)),
         ("E19", lambda: nature.invitation(mail)),
         ("E20", lambda: nature.encryption(mail, text)),
-        ("E25", lambda: _unusable_sender(mail)),
+        ("E25", lambda: author.read(mail).problem),
     )
     for rule, check in checks:
         if why := check():
@@ -173,18 +172,6 @@ def _loop(
         return "the house itself wrote it (Message-ID)"
     hops = len(headers.fields(mail, "Received"))
     return f"it passed {hops} servers" if hops > _MOST_HOPS else ""
-
-
-def _unusable_sender(mail: Mail) -> str:
-    fields = _raw(mail, "From")
-    senders = [address for address in _mailboxes(mail, "From") if "@" in address]
-    if len(fields) != 1:
-        return f"{len(fields) or 'no'} From fields"
-    if ":" in _without_comments(_QUOTED.sub("", fields[0])):
-        return "a group in From"
-    if len(senders) != 1 or len(_mailboxes(mail, "From")) != 1:
-        return f"{len(_mailboxes(mail, 'From')) or 'no'} senders in From"
-    return ""
 
 
 def _mailboxes(mail: Mail, name: str) -> list[str]:

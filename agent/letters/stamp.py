@@ -31,6 +31,7 @@ _EXCHANGE_HOSTS = ("outlook.com", "office365.com")
 _QUOTED = "quoted-string"  # stands for one: its content says nothing
 _LONGEST = 10_000  # characters
 _MOST_CLAUSES = 50
+_MOST_HOSTS = 10
 _VERSION = "1"
 _NAME = re.compile(r"\s*([^\s;=]+)(?:\s+(\d+))?\s*")
 _CLAUSE = re.compile(r"\s*([a-z0-9-]+)\s*(?:/\s*(\d+)\s*)?=", re.IGNORECASE)
@@ -221,3 +222,42 @@ def _is_public(text: str) -> bool:
         except ValueError:
             continue
     return False
+
+
+def learned(mail: Mail) -> Authority:
+    """Whose stamp a mail bears that the house sent to itself, and where it stands; nobody's where it bears none.
+
+    Args:
+        mail: The parsed mail. The house put no stamp into it, so all that it bears are the provider's.
+    """
+    fields = [(name.strip().lower(), str(value)) for name, value in mail.raw_items()]
+    places = [place for place, (name, _) in enumerate(fields) if name == FIELD]
+    best = min(places, key=lambda place: _use(fields[place][1]), default=None)
+    if best is None:
+        return NOBODY
+    name, _ = split(fields[best][1])
+    above = [_by(value) for key, value in fields[:best] if key == "received"]
+    below = [_by(value) for key, value in fields[best:] if key == "received"]
+    if not name:
+        return Authority(is_nameless=True)
+    if name == _QUOTED:
+        return NOBODY
+    hosts = dict.fromkeys(organisation(host) for host in (*above, *below) if _HOST.fullmatch(host))
+    return Authority(
+        name=name,
+        stands_below=name in _STANDS_BELOW or _is_below(name, above, below),
+        hosts=tuple(host for host in hosts if host)[:_MOST_HOSTS],
+    )
+
+
+def _is_below(name: str, above: list[str], below: list[str]) -> bool:
+    """Whether the server of this name put its stamp below its own Received: that is the one right above the stamp."""
+    if not above or (below and below[0] == name):
+        return False
+    return above[-1] == name or not below
+
+
+def _use(value: str) -> int:
+    """Which of a mail's stamps says most; the smallest is the best."""
+    methods = {one.method for one in results(split(value)[1])}
+    return next((rank for rank, method in enumerate(("dmarc", "dkim", "spf")) if method in methods), 3)

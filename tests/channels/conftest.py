@@ -54,6 +54,8 @@ def office(offices: PostOffice, house: House) -> PostOffice:
             "NISSE_MAIL_SMTP_PORT": str(offices.smtp_port),
             "NISSE_MAIL_CA_FILE": str(offices.ca_file),
             "NISSE_MAIL_POLL": "20",
+            "NISSE_MAIL_NAMESERVER": offices.names.address,
+            "NISSE_MAIL_AUTHSERV_ID": "none",
         }
     )
     return offices

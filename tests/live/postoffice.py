@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import smtplib
@@ -35,11 +36,14 @@ import trustme
 from imapclient import IMAPClient
 
 from tests.live import dovecot
+from tests.live.nameserver import NameServer
+from tests.live.signing import Signer
 
 DOMAIN = "nisse.test"
 USERS = ("nisse", "anna", "bert", "stranger")
 HOST = "127.0.0.1"
 _READY_S = 30.0
+_OWN_SENDER = re.compile(rb"^From:[^\n]*@nisse\.test\b", re.IGNORECASE | re.MULTILINE)
 
 _MAIN = """\
 compatibility_level = 3.6
@@ -138,6 +142,8 @@ class PostOffice:
         self.imap_port, self.imap_starttls_port, self.smtp_port, self.smtp_starttls_port, self.plain_port = (
             ports
         )
+        self.signer = Signer(DOMAIN)
+        self.names = NameServer({self.signer.name: self.signer.record()})
         self._size_limit = size_limit
         self._postfix: subprocess.Popen[bytes] | None = None
         self._dovecot: subprocess.Popen[bytes] | None = None
@@ -145,6 +151,7 @@ class PostOffice:
 
     def __enter__(self) -> Self:
         try:
+            self.names.__enter__()
             self.start_dovecot()
             self.start_postfix()
         except BaseException:
@@ -157,6 +164,7 @@ class PostOffice:
     ) -> None:
         self.stop_postfix()
         self.stop_dovecot()
+        self.names.__exit__(None, None, None)
         shutil.rmtree(self.root, ignore_errors=True)
 
     def account(self, name: str) -> Account:
@@ -165,15 +173,18 @@ class PostOffice:
             raise KeyError(name)
         return Account(f"{name}@{DOMAIN}", f"password-of-{name}")
 
-    def send(self, mail: bytes | EmailMessage, sender: str, *recipients: str) -> None:
+    def send(self, mail: bytes | EmailMessage, sender: str, *recipients: str, is_signed: bool = True) -> None:
         """Puts a mail in, as another server would; it is in the mailbox a moment later (see `wait_for`).
 
         Args:
             mail: The mail, or its bytes exactly as they shall travel.
             sender: Envelope sender; empty for a bounce.
             recipients: Envelope recipients; none: `nisse@nisse.test`.
+            is_signed: Whether the domain's server signs it, as far as its From is one of the domain.
         """
         content = mail if isinstance(mail, bytes) else mail.as_bytes(policy=policy.SMTP)
+        if is_signed and _OWN_SENDER.search(content):
+            content = self.signer.sign(content)
         with smtplib.SMTP(HOST, self.plain_port, timeout=60) as client:
             client.sendmail(sender, recipients or (f"nisse@{DOMAIN}",), content)
 

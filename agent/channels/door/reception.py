@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -18,7 +19,7 @@ from agent.channels._house import House
 from agent.channels.door.throttle import Throttle
 from agent.errors import NisseError, RequestError, StorageError, TooLargeError, UnavailableError
 from agent.letters import reading
-from agent.message import Person
+from agent.message import ASSERTED, VERIFIED, Message, Person
 
 _log = logging.getLogger(__name__)
 
@@ -128,9 +129,20 @@ class Reception:
         if refusal:
             logs.event(_log, "mail.refused", sender=message.sender[:200])
             return refusal
-        state = self._house.hand_in(message)
+        state = self._house.hand_in(self._vouched(message))
         logs.event(_log, "mail.handed_in", id=message.id, state=state)
         return TAKEN
+
+    def _vouched(self, message: Message) -> Message:
+        """The message with what the door itself knows of its sender: a password, or that they are on this machine."""
+        return replace(
+            message,
+            level=VERIFIED if self._login else ASSERTED,
+            evidence="logged in at the mail door"
+            if self._login
+            else "brought to the mail door from the box itself",
+            written_at=message.received_at,
+        )
 
     def _refusal(self, sender: str, person: Person | None) -> str:
         if self._login:
