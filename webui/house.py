@@ -128,6 +128,19 @@ class House:
         )
         return list(found["messages"])
 
+    def timeline(self, person: str, *, everybody: bool, before: float) -> dict[str, Any]:
+        """What came in by mail, newest first, and what an owner has to decide; of others' mails only what is not private."""
+        return dict(
+            self.conversation.get(
+                "/timeline",
+                timeout=_QUICK_S,
+                person=person,
+                everybody=int(everybody),
+                before=before,
+                limit=_SHOWN,
+            )
+        )
+
     def events(self, message_id: str) -> Iterator[str]:
         """The stream of an answer, as JSON texts."""
         return self._stream.events(f"/messages/{message_id}/events")
@@ -165,6 +178,18 @@ class House:
             return list(self.conversation.get("/journal", timeout=_QUICK_S, limit=limit)["events"])
         except NisseError:
             return []
+
+    def accounts(self, channel: str) -> list[dict[str, Any]]:
+        """How a channel's accounts are, as it last said; none while conversation is away or the channel was not heard of."""
+        try:
+            told = self.conversation.get("/channels", timeout=_QUICK_S)["channels"]
+        except NisseError:
+            return []
+        return [account for one in told if one["channel"] == channel for account in one["accounts"]]
+
+    def try_again(self, channel: str, account: str) -> None:
+        """Has a channel try a stopped account again."""
+        self.conversation.post(f"/channels/{channel}/again", {"account": account}, timeout=_QUICK_S)
 
     def _step(self, reply_id: str, step: str) -> None:
         # Whoever can read the answer shall read it, also on a full disk: it is marked when it is shown again.

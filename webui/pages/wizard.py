@@ -15,7 +15,6 @@ from flask.typing import ResponseReturnValue
 
 from agent import claim
 from agent.errors import ConflictError, ForbiddenError, NisseError, RequestError
-from agent.settings import save
 from webui import mail_form
 from webui.access import owner_only
 from webui.house import calm
@@ -105,7 +104,7 @@ def keep_mail() -> ResponseReturnValue:
         filled = mail_form.filled(home, request.form)
         if filled.errors:
             return _mail_page(filled.fields), 400
-        save(home, filled.changes)
+        mail_form.save(home, filled.changes)
     portal().sessions.go_on_at("done")
     return redirect(url_for("wizard.done"), 303)
 
