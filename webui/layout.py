@@ -52,6 +52,7 @@ def provide(app: Flask) -> None:
     app.add_template_filter(moment)
     app.add_template_filter(ago)
     app.add_template_filter(capitalize_first)
+    app.add_template_filter(lower_first)
 
 
 def size(count: float) -> str:
@@ -81,6 +82,11 @@ def ago(at: float) -> str:
 def capitalize_first(sentence: str) -> str:
     """A sentence as it begins a line; the rest stays as it is."""
     return sentence[:1].upper() + sentence[1:]
+
+
+def lower_first(sentence: str) -> str:
+    """A sentence as it goes on after a colon; the rest stays as it is."""
+    return sentence[:1].lower() + sentence[1:]
 
 
 def _csrf() -> str:

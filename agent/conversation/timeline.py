@@ -118,7 +118,7 @@ def _shown(row: Any, steps: list[dict[str, Any]], viewer: str) -> dict[str, Any]
         "subject": "" if private else message.subject,
         "sender": message.sender,
         "level": message.level,
-        "level_why": message.envelope.get("level_why", ""),
+        "evidence": message.evidence,
         "held": bool(row["held"]),
         "is_notice": row["state"] != "refused" and bool(row["rule"]),
         "answer": row["answer_state"]
