@@ -130,9 +130,10 @@ def permit() -> ResponseReturnValue:
     verdict = mail_form.assisted(_home(), "permit", asked, entry)
     permission = str(verdict.pop("permission", ""))
     if permission:
-        client = {key: changes[key] for key in ("mail.oauth_client", "mail.oauth_secret") if key in changes}
-        granted = {"mail.oauth_permission": permission, "mail.login": "oauth2"}
-        mail_form.save(_home(), {**client, **granted}, entry)
+        of_client = ("mail.oauth_client", "mail.oauth_secret")
+        kept = {key: value for key, value in changes.items() if key in of_client}
+        kept |= {"mail.oauth_permission": permission, "mail.login": "oauth2"}
+        mail_form.save(_home(), kept, entry)
         verdict["granted"] = True
     return verdict
 
