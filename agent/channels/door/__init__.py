@@ -33,6 +33,10 @@ SETTINGS: list[dict[str, Any]] = [
         "help": "Address and port at which the house takes mail itself; beyond this machine only encrypted and after a login.",
     },
     {
+        "key": "door.hourly", "kind": "number", "default": 120, "minimum": 1, "maximum": 100000, "unit": "mails an hour",
+        "help": "How many mails one sender may bring to the door.",
+    },
+    {
         "key": "door.maildir", "kind": "text", "default": "",
         "help": "Folder into which the door lays its answers; empty: door/Maildir in NISSE_HOME.",
     },

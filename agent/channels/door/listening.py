@@ -76,7 +76,8 @@ class Sessions:
             domains=frozenset(
                 {*_HERE, self._name, f"{self._name}.local", socket.gethostname().lower(), f"[{host}]"}
             ),
-            address=settings.text("mail.address").strip().lower(),
+            addresses=_mailboxes(settings),
+            hourly=settings.number("door.hourly"),
             login=self._login,
         )
 
@@ -101,6 +102,11 @@ class Sessions:
         session.reception = self._reception
         self._open.add(session)
         return session
+
+
+def _mailboxes(settings: Settings) -> frozenset[str]:
+    each = [settings, *(settings.entry("mail", name) for name in settings.further("mail"))]
+    return frozenset(one.text("mail.address").strip().lower() for one in each) - {""}
 
 
 class _Session(SMTP):

@@ -16,7 +16,7 @@ from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, LoginPassword, Se
 
 from agent import logs
 from agent.channels._house import House
-from agent.channels.door.throttle import Throttle
+from agent.channels.door.throttle import Rate, Throttle
 from agent.errors import NisseError, RequestError, StorageError, TooLargeError, UnavailableError
 from agent.letters import reading
 from agent.message import ASSERTED, VERIFIED, Message, Person
@@ -31,7 +31,14 @@ class Reception:
     """aiosmtpd's handler: one for all connections."""
 
     def __init__(
-        self, house: House, *, name: str, domains: frozenset[str], address: str, login: bool
+        self,
+        house: House,
+        *,
+        name: str,
+        domains: frozenset[str],
+        addresses: frozenset[str],
+        login: bool,
+        hourly: int,
     ) -> None:
         """Puts the rules together.
 
@@ -39,15 +46,17 @@ class Reception:
             house: Where mails are handed in.
             name: What the house is called, lower-case: its local part in every address.
             domains: The domains that mean this box, lower-case.
-            address: The house's mail address at its provider, lower-case; empty: none.
+            addresses: The house's mailboxes at its providers, lower-case.
             login: Whether everybody must log in, and writes as themselves only.
+            hourly: How many mails each may bring in an hour.
         """
         self._house = house
         self._name = name
         self._domains = domains
-        self._address = address
+        self._addresses = addresses
         self._login = login
         self._throttle = Throttle()
+        self._rate = Rate(hourly)
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd looks for this name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
@@ -121,7 +130,7 @@ class Reception:
         message = reading.read(
             mail,
             channel=self._house.channel,
-            own=own | ({self._address} if self._address else set()),
+            own=own | self._addresses,
             envelope_sender=envelope.mail_from,
             envelope={"own": envelope.rcpt_tos[0]},
         )
@@ -129,6 +138,10 @@ class Reception:
         if refusal:
             logs.event(_log, "mail.refused", sender=message.sender[:200])
             return refusal
+        # On the box itself all come from one place, so there each is who they say; else whoever is logged in.
+        if not self._rate.takes(message.sender, time.monotonic()):
+            logs.event(_log, "mail.put_off", level=logging.WARNING, sender=message.sender[:200])
+            return "450 4.7.1 That is more in an hour than the house takes of one sender; try again later"
         state = self._house.hand_in(self._vouched(message))
         logs.event(_log, "mail.handed_in", id=message.id, state=state)
         return TAKEN
@@ -162,7 +175,7 @@ class Reception:
 
     def _is_ours(self, address: str) -> bool:
         local, _, domain = address.strip().lower().rpartition("@")
-        if self._address and f"{local}@{domain}" == self._address:
+        if f"{local}@{domain}" in self._addresses:
             return True
         return local.partition("+")[0] == self._name and domain in self._domains
 
