@@ -86,17 +86,60 @@ userdb static {{
 }}
 """
 
+_TOKENS_UNTIL_2_3 = """\
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {root}/oauth2.conf
+}}
+"""
+
+_TOKENS_FILE = """\
+introspection_mode = auth
+introspection_url = {introspection}
+username_attribute = email
+active_attribute = active
+active_value = true
+"""
+
+_TOKENS_SINCE_2_4 = """\
+oauth2 {{
+  introspection_mode = auth
+  introspection_url = {introspection}
+  username_attribute = email
+  active_attribute = active
+  active_value = true
+}}
+passdb oauth2 {{
+  mechanisms_filter = xoauth2 oauthbearer
+}}
+"""
+
 _FIRST_LINES_2_4 = """\
 dovecot_config_version = 2.4.0
 dovecot_storage_version = 2.4.0
 """
 
 
-def configuration() -> str:
-    """The text of dovecot.conf, with its ports and folders still to be filled in."""
-    if _version() < (2, 4):
-        return _BOTH + _UNTIL_2_3
-    return _FIRST_LINES_2_4 + _BOTH + _SINCE_2_4
+def configuration(*, by_token: bool = False) -> str:
+    """The text of dovecot.conf, with its ports and folders still to be filled in.
+
+    Args:
+        by_token: Whether users may log in by an OAuth 2 token too, which is asked about at `introspection`.
+    """
+    is_old = _version() < (2, 4)
+    text = _BOTH + _UNTIL_2_3 if is_old else _FIRST_LINES_2_4 + _BOTH + _SINCE_2_4
+    if not by_token:
+        return text
+    mechanisms = "auth_mechanisms = plain login"
+    return text.replace(mechanisms, f"{mechanisms} xoauth2 oauthbearer") + (
+        _TOKENS_UNTIL_2_3 if is_old else _TOKENS_SINCE_2_4
+    )
+
+
+def tokens() -> str:
+    """The text of oauth2.conf, which Dovecot reads until 2.3."""
+    return _TOKENS_FILE
 
 
 def _version() -> tuple[int, int]:

@@ -63,13 +63,17 @@ class Tls:
 class Wire:
     """A proxy on a port of its own."""
 
-    def __init__(self, target: int, *, tls: Tls | None = None) -> None:
+    def __init__(
+        self, target: int, *, tls: Tls | None = None, retell: Callable[[bytes], bytes] | None = None
+    ) -> None:
         """Listens; nothing is passed on before the `with` block.
 
         Args:
             target: The port of the real server on this machine.
             tls: If the server speaks TLS.
+            retell: What the client hears of each piece that the server says, to make it a server that can less; None: all.
         """
+        self._retell = retell or (lambda piece: piece)
         self.target = target
         self._tls = tls
         self._trap: Trap | None = None
@@ -134,7 +138,7 @@ class Wire:
                         _fall(answered)
                         return
                     said = b""
-                    client.sendall(piece)
+                    client.sendall(self._retell(piece))
 
     def _met(self, said: bytes) -> Trap | None:
         with self._lock:

@@ -126,12 +126,13 @@ class Account:
 class PostOffice:
     """Postfix and Dovecot on loopback, for as long as the `with` block lasts."""
 
-    def __init__(self, tmp_path: Path, *, size_limit: int = 200_000_000) -> None:
+    def __init__(self, tmp_path: Path, *, size_limit: int = 200_000_000, introspection: str = "") -> None:
         """Chooses ports and writes the configuration; nothing runs yet.
 
         Args:
             tmp_path: Where the certificate authority's file is put.
             size_limit: Largest mail that Postfix takes, in bytes.
+            introspection: Where Dovecot asks whose an OAuth 2 token is; empty: nobody logs in by one.
         """
         # The daemons drop root and use Unix sockets: the folder must be open to them and its path short, as pytest's is not.
         self.root = Path(tempfile.mkdtemp(prefix="post-"))
@@ -145,6 +146,7 @@ class PostOffice:
         self.signer = Signer(DOMAIN)
         self.names = NameServer({self.signer.name: self.signer.record()})
         self._size_limit = size_limit
+        self.introspection = introspection
         self._postfix: subprocess.Popen[bytes] | None = None
         self._dovecot: subprocess.Popen[bytes] | None = None
         self._configure()
@@ -261,7 +263,8 @@ class PostOffice:
         values = {**vars(self), "host": HOST, "domain": DOMAIN, "size_limit": self._size_limit}
         accounts = [self.account(name) for name in USERS]
         for name, content in {
-            "dovecot.conf": dovecot.configuration().format_map(values),
+            "dovecot.conf": dovecot.configuration(by_token=bool(self.introspection)).format_map(values),
+            "oauth2.conf": dovecot.tokens().format_map(values),
             "users": "".join(f"{one.address}:{{PLAIN}}{one.password}\n" for one in accounts),
             "postfix/main.cf": _MAIN.format_map(values),
             "postfix/master.cf": _MASTER.format_map(values),
