@@ -27,7 +27,8 @@ def refusal(
     """
     found = [Refusal(message.rule, _in_words(message))] if message.automatic else []
     if message.rule != "E25" and not capability.reaches(message.level, ASSERTED):
-        found.append(Refusal("E17", "nothing proves that the sender wrote it"))
+        because = f" ({message.evidence})" if message.evidence else ""
+        found.append(Refusal("E17", f"it is not proven that the sender wrote it{because}"))
     if message.rule != "E25" and person is None:
         found.append(Refusal("E17", STRANGER))
     if excess:

@@ -17,7 +17,7 @@ from agent.conversation.judging import Judgement
 from agent.conversation.limits import Limits
 from agent.conversation.people import People, comparable
 from agent.errors import NotFoundError
-from agent.message import UNVERIFIED, VERIFIED, Attachment, Message, Person
+from agent.message import Attachment, Message, Person
 from agent.store import Store
 
 _UNREADABLE_S = 60.0
@@ -64,8 +64,6 @@ class Inbox:
         kind = message.address_kind or message.channel
         person = self._people.known(kind, message.sender)
         address = comparable(kind, message.sender)[:_LONGEST_ADDRESS]
-        # Until the channels say how sure the sender is, nothing less than before is answered.
-        message = replace(message, level=VERIFIED) if message.level == UNVERIFIED else message
         with self._store.transaction() as db:
             state = _state(db, message.id)
             if state:

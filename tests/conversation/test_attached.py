@@ -117,7 +117,9 @@ def running(tmp_path: Path) -> Iterator[tuple[Running, Brain]]:
 
 
 def say(running: Running, **more: Any) -> str:
-    message = Message(channel="console", native_id="1", sender="anna", text="How much is it?", **more)
+    message = Message(
+        channel="console", native_id="1", sender="anna", text="How much is it?", level="verified", **more
+    )
     body = json.loads(json.dumps(message.to_json()))
     return str(running.client("conversation").post("/messages", body)["id"])
 

@@ -377,7 +377,6 @@ def test_the_timeline_tells_each_step(box: Box) -> None:
     assert (row["level"], row["account"]) == (VERIFIED, "nisse@x")
 
 
-@pytest.mark.skip("the channels do not say yet how sure the sender is")
 @pytest.mark.rule("E17")
 def test_a_mail_that_nobody_vouches_for_waits_for_its_person(box: Box) -> None:
     forged = box.mail("When is the bin emptied?", level=UNVERIFIED)

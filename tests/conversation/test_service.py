@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from agent.errors import ForbiddenError, RequestError, TooLargeError
-from agent.message import Attachment, Message
+from agent.message import VERIFIED, Attachment, Message
 from tests.fakes.brain import Brain
 from tests.live.running import Running, until
 
@@ -41,7 +41,9 @@ def running(tmp_path: Path, brain: Brain) -> Iterator[Running]:
 
 
 def say(running: Running, text: str, native_id: str = "1", **more: Any) -> str:
-    message = Message(channel="console", native_id=native_id, sender="anna", text=text, **more)
+    message = Message(
+        channel="console", native_id=native_id, sender="anna", text=text, level=VERIFIED, **more
+    )
     return str(running.client("conversation").post("/messages", message.to_json())["id"])
 
 
@@ -128,7 +130,12 @@ def test_killed_while_answering_it_answers_once_after_the_restart(running: Runni
 
 def test_a_background_message_is_asked_as_such(running: Running, brain: Brain) -> None:
     message = Message(
-        channel="mail", address_kind="mail", native_id="m", sender="anna@nisse.test", text="hello"
+        channel="mail",
+        address_kind="mail",
+        native_id="m",
+        sender="anna@nisse.test",
+        text="hello",
+        level=VERIFIED,
     )
     reply_of(running, running.client("conversation").post("/messages", message.to_json())["id"])
     assert brain.priorities == ["background"]

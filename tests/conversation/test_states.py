@@ -14,7 +14,7 @@ from agent.conversation.outbox import Outbox
 from agent.conversation.people import People
 from agent.conversation.schema import migrations
 from agent.errors import ConflictError, NotFoundError
-from agent.message import Attachment, Message
+from agent.message import VERIFIED, Attachment, Message
 from agent.store import Store
 
 
@@ -54,6 +54,7 @@ def mail(number: int = 1, **changes: object) -> Message:
         "native_id": f"<{number}@x>",
         "sender": "anna@example.org",
         "text": "Hello",
+        "level": VERIFIED,
     }
     return Message(**{**fields, **changes})  # type: ignore[arg-type]
 
@@ -142,7 +143,7 @@ def test_a_retry_waits_its_time(box: Box) -> None:
 
 def test_who_sits_there_and_waits_goes_first(box: Box) -> None:
     box.inbox.receive(mail(1))
-    box.inbox.receive(Message(channel="console", native_id="c", sender="anna", text="Quick?"))
+    box.inbox.receive(Message(channel="console", native_id="c", sender="anna", text="Quick?", level=VERIFIED))
     first = box.inbox.claim(interactive_only=False)
     assert first
     assert first.message.channel == "console"

@@ -17,7 +17,7 @@ from agent.conversation.streams import Streams
 from agent.conversation.thinking import Thinking
 from agent.conversation.worker import Worker
 from agent.errors import UnavailableError
-from agent.message import Message
+from agent.message import VERIFIED, Message, Person
 
 
 def _worker(**parts: Any) -> Worker:
@@ -34,8 +34,10 @@ def _worker(**parts: Any) -> Worker:
 
 def _received() -> Received:
     return Received(
-        message=Message(channel="mail", native_id="1", sender="anna@example.org", text="Why?"),
-        person=None,
+        message=Message(
+            channel="mail", native_id="1", sender="anna@example.org", text="Why?", level=VERIFIED
+        ),
+        person=Person(id="a", name="Anna"),
         state="claimed",
         reason="",
         received_at=time.time(),
