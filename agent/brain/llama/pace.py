@@ -12,7 +12,7 @@ from typing import Protocol
 
 _WEIGHT = 0.2  # of the newest figure
 _ALONE_S = 2.5  # the longest step when nobody else is held up by it
-_BESIDE_S = 0.25  # the longest step while other answers grow
+_BESIDE_S = 0.5  # the longest step while other answers grow
 _SMALLEST = 16  # tokens of a prompt in a step
 _ENOUGH = 16  # tokens of a prompt from which a step tells the speed of reading
 
