@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from email.errors import MisplacedEnvelopeHeaderDefect
 
 import idna
 
@@ -51,12 +52,21 @@ class Author:
 def read(mail: Mail) -> Author:
     """The author of a mail."""
     values = [str(value) for name, value in mail.raw_items() if name.strip().lower() == "from"]
+    if any(isinstance(defect, MisplacedEnvelopeHeaderDefect) for defect in mail.defects):
+        return Author(problem="a From with a blank before its colon")  # some programs read it as one
     if len(values) != 1:
         return Author(problem=f"{len(values) or 'no'} fields From")
     if len(values[0]) > _LONGEST_FIELD:
         return Author(problem="a From that is far too long")
-    text = headers.text_of(values[0].encode("utf-8", "surrogateescape"), "utf-8")
-    plain = syntax.bare(text, quoted=_QUOTED)
+    return _only(syntax.bare(_text(values[0]), quoted=_QUOTED))
+
+
+def _text(value: str) -> str:
+    return headers.text_of(value.encode("utf-8", "surrogateescape"), "utf-8")
+
+
+def _only(plain: str | None) -> Author:
+    """The one author in a From, its comments and quoted strings taken out."""
     if plain is None:
         return Author(problem="a From with an end that is missing")
     if ":" in plain or ";" in plain:
