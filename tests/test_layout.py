@@ -55,7 +55,7 @@ ALLOWED = {
     "letters": {"ground", "letters"},
     "channels": {"ground", "letters", "channels"},
     "tools": {"ground", "tools"},
-    "commands": {"ground", "commands"},
+    "commands": {"ground", "letters", "conversation", "commands"},
     "__main__": {"ground"},
     "webui": {"ground", "webui"},
     "provisioning": {"ground", "provisioning"},

@@ -83,7 +83,8 @@ class Outbox:
             person: Who wrote it.
             text: The note.
         """
-        note = self._reply(message, message.id + _NOTE, text)
+        # Nobody asked for it: it goes back where the mail came from, never to an address that the mail names (RFC 3834).
+        note = replace(self._reply(message, message.id + _NOTE, text), recipient=message.sender)
         with self._store.transaction() as db:
             is_open = "SELECT 1 FROM inbox WHERE id = ? AND state IN ('received', 'claimed')"
             known = "SELECT 1 FROM notes WHERE message = ?"
@@ -102,7 +103,7 @@ class Outbox:
             id=reply_id,
             message_id=message.id,
             channel=message.channel,
-            recipient=message.sender,
+            recipient=message.answer_to or message.sender,
             text=text,
             outgoing_id=hashlib.sha256(f"{self._instance}\0{reply_id}".encode()).hexdigest()[:40],
             subject=message.subject,

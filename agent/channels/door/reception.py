@@ -18,7 +18,7 @@ from agent import logs
 from agent.channels._house import House
 from agent.channels.door.throttle import Rate, Throttle
 from agent.errors import NisseError, RequestError, StorageError, TooLargeError, UnavailableError
-from agent.letters import reading
+from agent.letters import headers, reading
 from agent.message import ASSERTED, VERIFIED, Message, Person
 
 _log = logging.getLogger(__name__)
@@ -142,15 +142,17 @@ class Reception:
         if not self._rate.takes(message.sender, time.monotonic()):
             logs.event(_log, "mail.put_off", level=logging.WARNING, sender=message.sender[:200])
             return "450 4.7.1 That is more in an hour than the house takes of one sender; try again later"
-        state = self._house.hand_in(self._vouched(message))
+        state = self._house.hand_in(self._vouched(message, mail))
         logs.event(_log, "mail.handed_in", id=message.id, state=state)
         return TAKEN
 
-    def _vouched(self, message: Message) -> Message:
+    def _vouched(self, message: Message, mail: bytes) -> Message:
         """The message with what the door itself knows of its sender: a password, or that they are on this machine."""
+        level = VERIFIED if self._login else ASSERTED
         return replace(
             message,
-            level=VERIFIED if self._login else ASSERTED,
+            level=level,
+            answer_to=reading.answer_to(headers.parse(mail), sender=message.sender, level=level),
             evidence="logged in at the mail door"
             if self._login
             else "brought to the mail door from the box itself",

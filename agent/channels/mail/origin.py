@@ -13,7 +13,7 @@ from agent import logs
 from agent.channels.mail.account import Account
 from agent.channels.mail.learning import Learning
 from agent.channels.mail.resolver import Resolver
-from agent.letters import author, identity
+from agent.letters import author, headers, identity, reading
 from agent.message import Message
 
 _log = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ class Origin:
                 authority=self._learning.authority(),
                 is_whole=False,
             ),
+            head,
         )
 
     def of_mail(self, message: Message, mail: bytes, *, is_whole: bool, is_last_try: bool) -> Message:
@@ -79,9 +80,10 @@ class Origin:
                 is_whole=is_whole,
                 is_last_try=is_last_try,
             ),
+            mail,
         )
 
-    def _with(self, message: Message, found: identity.Identity) -> Message:
+    def _with(self, message: Message, found: identity.Identity, mail: bytes) -> Message:
         logs.event(_log, "mail.identified", id=message.id, sure=found.level, why=found.why)
         return replace(
             message,
@@ -89,4 +91,5 @@ class Origin:
             level=found.level,
             evidence=found.why,
             written_at=found.written_at,
+            answer_to=reading.answer_to(headers.parse(mail), sender=found.sender, level=found.level),
         )
