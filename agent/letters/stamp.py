@@ -33,7 +33,7 @@ _LONGEST = 10_000  # characters
 _MOST_CLAUSES = 50
 _MOST_HOSTS = 10
 _VERSION = "1"
-_NAME = re.compile(r"\s*([^\s;=]+)(?:\s+(\d+))?\s*")
+_NAME = re.compile(r"\s*([^\s;=()\"]+)(?:\s+(\d+))?\s*")
 _CLAUSE = re.compile(r"\s*([a-z0-9-]+)\s*(?:/\s*(\d+)\s*)?=", re.IGNORECASE)
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)+")
 _AUTHORS = {
