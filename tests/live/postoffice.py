@@ -7,8 +7,8 @@ Owns: starting both on free loopback ports, waiting until they answer, stopping 
         office.send(mail, "anna@nisse.test")
         office.mailbox("nisse@nisse.test")
 
-Everything addressed to `later@nisse.test` is put off (450) until `office.open_later()`; an address that is none of `USERS` is
-refused for good (550); nothing ever leaves the machine.
+Everything addressed to `later@nisse.test` is put off (450) until `office.open_later()`; what is addressed to `moved@nisse.test` is
+taken and comes back as a bounce; an address that is none of `USERS` is refused for good (550), and nothing ever leaves the machine.
 """
 
 from __future__ import annotations
@@ -269,7 +269,7 @@ class PostOffice:
             "postfix/main.cf": _MAIN.format_map(values),
             "postfix/master.cf": _MASTER.format_map(values),
             "postfix/mailboxes": "".join(f"{one.address} x\n" for one in accounts),
-            "postfix/aliases": f"later@{DOMAIN} anna@{DOMAIN}\n",
+            "postfix/aliases": f"later@{DOMAIN} anna@{DOMAIN}\nmoved@{DOMAIN} moved@elsewhere.test\n",
             "postfix/deferred": f"later@{DOMAIN} 450 4.2.1 come again later\n",
         }.items():
             (self.root / name).write_text(content)
