@@ -12,7 +12,7 @@ from typing import Protocol
 
 from agent import logs
 from agent.channels._house import House
-from agent.channels._patience import Patience, Refusals
+from agent.channels._patience import REFUSED_BEFORE, REFUSED_HINT, Patience, Refusals
 from agent.channels._reporting import Status
 from agent.errors import (
     AuthenticationError,
@@ -112,7 +112,7 @@ class Outgoing:
         """Sends for ever."""
         away, unsure = Patience(_LONGEST_WAIT_S), Patience(_LONGEST_WAIT_S)
         while True:
-            self._refusals.sleep(self._refusals.left())
+            self._wait_as_before()
             try:
                 if self.send_waiting():
                     unsure.reset()
@@ -125,6 +125,13 @@ class Outgoing:
                 if away.failures == 0:
                     logs.event(_log, "replies.wait", level=logging.WARNING, why=why)
                 away.wait()
+
+    def _wait_as_before(self) -> None:
+        """What was refused before this start is not tried at once."""
+        left = self._refusals.left()
+        if left:
+            self._status.stopped(_WAY, AuthenticationError(REFUSED_BEFORE, hint=REFUSED_HINT))
+            self._refusals.sleep(left)
 
     def _wait_for_settings(self, refused: NisseError) -> None:
         wait = self._refusals.next_wait()

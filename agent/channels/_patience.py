@@ -12,6 +12,8 @@ import time
 _FIRST_S = 1.0
 QUICK_REFUSALS = 3  # a server may lock an account on which a wrong password is tried for ever
 _REFUSED_S = 3600.0
+REFUSED_BEFORE = "The server refused the user name or the password three times."
+REFUSED_HINT = "Some providers want an app password instead of the usual one."
 
 
 class Patience:

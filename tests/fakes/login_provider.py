@@ -75,11 +75,7 @@ class LoginProvider:
         if form.get("client_id") != CLIENT:
             return {"error": "invalid_client"}, 401
         if form.get("grant_type") == _DEVICE_GRANT:
-            if form.get("device_code") != self._device_code:
-                return {"error": "expired_token"}, 400
-            if not self.said_yes:
-                return {"error": "authorization_pending"}, 400
-            return self._granted(self.permit())
+            return self._answered(form.get("device_code", ""))
         permission = form.get("refresh_token", "")
         if permission not in self.permissions:
             return {"error": "invalid_grant", "error_description": "Token has been revoked."}, 400
@@ -87,6 +83,11 @@ class LoginProvider:
             self.permissions.discard(permission)
             return self._granted(self.permit())
         return self._granted("")
+
+    def _answered(self, device_code: str) -> ResponseReturnValue:
+        if device_code != self._device_code:
+            return {"error": "expired_token"}, 400
+        return self._granted(self.permit()) if self.said_yes else ({"error": "authorization_pending"}, 400)
 
     def _granted(self, permission: str) -> dict[str, Any]:
         token = f"token-{secrets.token_hex(8)}"

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from agent import logs
 from agent.channels._house import House
-from agent.channels._patience import Patience, Refusals
+from agent.channels._patience import REFUSED_BEFORE, REFUSED_HINT, Patience, Refusals
 from agent.channels._reporting import Status
 from agent.channels.mail.account import Account
 from agent.channels.mail.handover import Handover, Place
@@ -80,7 +80,7 @@ class Incoming:
         """Receives for ever."""
         patience = Patience(_LONGEST_WAIT_S)
         while True:
-            self._refusals.sleep(self._refusals.left())
+            self._wait_as_before()
             try:
                 with Imap(self._server) as box:
                     self._refusals.reset()
@@ -92,6 +92,13 @@ class Incoming:
                 if not isinstance(away, StorageError):
                     self._status.waits(_WAY, away)
                 patience.wait()
+
+    def _wait_as_before(self) -> None:
+        """What was refused before this start is not tried at once."""
+        left = self._refusals.left()
+        if left:
+            self._status.stopped(_WAY, AuthenticationError(REFUSED_BEFORE, hint=REFUSED_HINT))
+            self._refusals.sleep(left)
 
     def _wait_for_settings(self, refused: AuthenticationError) -> None:
         refusals = self._refusals

@@ -6,6 +6,7 @@ Does not know: what the records say.
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 import time
 from collections.abc import Sequence
@@ -98,10 +99,15 @@ class Resolver:
 
 def _place(server: str) -> tuple[str, int]:
     host, _, port = server.strip().rpartition(":")
-    if not host or (":" in host.strip("[]") and not host.startswith("[")):
+    if not host or (":" in host and not host.startswith("[")):
         host, port = server.strip(), str(_PORT)
-    if not port.isdigit() or not 0 < int(port) < 65536:
-        raise SettingsError(
-            "mail.nameserver is no address.", hint="It looks like 192.168.0.1, or 127.0.0.1:5353."
-        )
-    return host.strip("[]"), int(port)
+    host = host.strip("[]")
+    try:
+        ipaddress.ip_address(host)
+        if 0 < int(port) < 65536:
+            return host, int(port)
+    except ValueError:
+        pass
+    raise SettingsError(
+        "mail.nameserver is no address.", hint="It looks like 192.168.0.1, or 127.0.0.1:5353."
+    )
