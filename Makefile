@@ -33,6 +33,18 @@ test-mail-matrix: ## every line of the mail checklist with its tests, the kind o
 	@provisioning/setup.sh test
 	@$(PYTHON) -m tests.mail.matrix
 
+MAILS := 1000
+KILLS := 210
+RESTARTS := 5
+KILL_SECONDS := 900
+REAL_MAILS := 30
+REAL_KILLS := 12
+.PHONY: test-mail-kill
+test-mail-kill: ## 1,000 mails, 210 kills, 5 restarts of Dovecot, then 30 mails with a real model (25 minutes); less with MAILS=40 KILLS=10 KILL_SECONDS=40
+	@provisioning/setup.sh test
+	@$(PYTHON) -m tests.mail.killing --mails $(MAILS) --kills $(KILLS) --restarts $(RESTARTS) --seconds $(KILL_SECONDS)
+	@$(PYTHON) -m tests.mail.killing --real --mails $(REAL_MAILS) --kills $(REAL_KILLS) --restarts 1 --seconds 90
+
 BENCH_ROUNDS := 1
 ONLY :=
 .PHONY: bench

@@ -21,14 +21,14 @@ Script = Callable[[list[dict[str, str]]], Iterator[str]]
 class Brain:
     """Answers each chat completion with what the script yields; an exception breaks the connection off."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, port: int = 0) -> None:
         self.script = script
         self.requests: list[dict[str, Any]] = []
         self.priorities: list[str] = []
         app = Flask("brain")
         app.add_url_rule("/v1/chat/completions", view_func=self._complete, methods=["POST"])
         app.add_url_rule("/info", view_func=lambda: {"ready": True, "state": "scripted"})
-        self._served = Served(app)
+        self._served = Served(app, port)
         self.url = self._served.url
 
     def __enter__(self) -> Self:
