@@ -7,7 +7,7 @@ Does not know: people, or what a level allows; that is conversation's.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.letters import author, dates, headers, seal, signature, stamp
 from agent.letters.alignment import Alignment
@@ -31,6 +31,8 @@ _ONCE = (
     "references",
     "content-type",
 )
+_MOST_SAID = 6
+_LONGEST_WHY = 300  # characters
 _WHAT_IS_ASKED = frozenset({"from", "subject"})  # open, the question itself is not proven
 _WHOM_IT_CONCERNS = frozenset({"to", "cc", "reply-to"})  # open, it may have been written to somebody else
 
@@ -102,7 +104,11 @@ def identify(
     found = _by_signature(evidence, is_last_try=is_last_try)
     if found.level != UNVERIFIED:
         return found
-    return _by_stamp(evidence, authority) or _by_seal(evidence, sealers, is_last_try=is_last_try) or found
+    results = stamp.find(parsed, authority)
+    by_stamp, by_seal = _by_stamp(evidence, authority, results), None
+    if by_stamp is None:
+        by_seal = _by_seal(evidence, sealers, is_last_try=is_last_try)
+    return by_stamp or by_seal or _with_objections(found, results)
 
 
 def _by_signature(evidence: _Evidence, *, is_last_try: bool) -> Identity:
@@ -161,9 +167,19 @@ def _proven_time(one: Signature, evidence: _Evidence) -> float:
     return min(*moments, evidence.arrived_at)
 
 
-def _by_stamp(evidence: _Evidence, authority: Authority) -> Identity | None:
-    why = _aligned(stamp.find(evidence.parsed, authority), evidence)
+def _by_stamp(evidence: _Evidence, authority: Authority, results: Sequence[Result]) -> Identity | None:
+    why = _aligned(results, evidence)
     return _asserted(evidence, f"{why}, says {authority.name or 'the mail server'}", "E27") if why else None
+
+
+def _with_objections(found: Identity, results: Sequence[Result]) -> Identity:
+    """The same with what the provider found, which helps the owner to see why it was not enough."""
+    said = [f"{one.method}={one.result}" for one in results if one.method in ("dmarc", "dkim", "spf")]
+    if not said:
+        return found
+    return replace(
+        found, why=f"{found.why}; the mail server says {', '.join(said[:_MOST_SAID])}"[:_LONGEST_WHY]
+    )
 
 
 def _by_seal(evidence: _Evidence, sealers: Collection[str], *, is_last_try: bool) -> Identity | None:

@@ -37,8 +37,7 @@ class NameServer:
         self.asked: list[str] = []  # every name that was asked for
         self.fails = False  # answers SERVFAIL
         self.is_silent = False  # answers nothing at all
-        self._udp = _Udp(("127.0.0.1", 0), _UdpHandler)
-        self._tcp = _Tcp(self._udp.server_address, _TcpHandler)
+        self._udp, self._tcp = _pair()
         self._udp.office = self._tcp.office = self
         self._threads = [
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
@@ -95,6 +94,16 @@ class NameServer:
         response.answer.clear()
         response.flags |= dns.flags.TC
         return response.to_wire()
+
+
+def _pair() -> tuple[_Udp, _Tcp]:
+    """Two servers on one port, which must be free for both."""
+    while True:
+        udp = _Udp(("127.0.0.1", 0), _UdpHandler)
+        try:
+            return udp, _Tcp(udp.server_address, _TcpHandler)
+        except OSError:
+            udp.server_close()
 
 
 class _Udp(socketserver.ThreadingUDPServer):
