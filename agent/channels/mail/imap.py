@@ -29,6 +29,8 @@ _LOOK_UP_S = 5.0  # between two looks at whether somebody else has work for this
 _SENT = b"\\Sent"
 KEYWORD = b"$Nisse"  # \Answered may be a person's doing, this is a house's
 _DONE = (b"\\answered", KEYWORD.lower())
+_BEGUN = b"$NisseSending"  # a house has begun to send an answer to this mail
+_CLAIM_TRIES = 5  # other flags of the mail may change meanwhile
 _ANY_KEYWORD = b"\\*"
 _NOT_NOW = ("UNAVAILABLE", "INUSE", "LIMIT", "CONTACTADMIN", "try again", "temporar")
 
@@ -171,6 +173,41 @@ class Imap:
             self._client.select_folder(folder)
             self._folder = folder
             return [int(uid) for uid in self._client.search(["HEADER", "Message-ID", message_id])]
+
+    def claim(self, folder: str, validity: int, uid: int) -> bool:
+        """Notes on a mail that an answer to it is being sent; the folder is open afterwards.
+
+        Args:
+            folder: The mail's folder.
+            validity: The folder's UIDVALIDITY when the uid was read.
+            uid: Which mail.
+
+        Returns:
+            False if that was noted before. Where the server cannot say who was first, or knows the mail no more: True.
+        """
+        with _errors(self._server):
+            if not self._client.has_capability("CONDSTORE"):
+                return True
+        opened = self.open(folder)
+        if opened.validity != validity or not self._takes_keywords:
+            return True
+        for _try in range(_CLAIM_TRIES):
+            found = self._fetch(uid, "FLAGS", "MODSEQ")
+            if not found.get(b"MODSEQ"):
+                return True
+            if _BEGUN.lower() in (bytes(flag).lower() for flag in found.get(b"FLAGS", ())):
+                return False
+            if self._add_if_unchanged(uid, _BEGUN, int(found[b"MODSEQ"][0])):
+                return True
+        return False
+
+    def _add_if_unchanged(self, uid: int, flag: bytes, since: int) -> bool:
+        """RFC 7162: of two who add a flag at once, the server tells one that the mail has changed since they looked."""
+        with _errors(self._server), _refusals(self._server):
+            self._client.add_flags(f"{uid} (UNCHANGEDSINCE {since})", [flag], silent=True)
+            # imapclient keeps the code of a tagged answer, [MODIFIED 7], to itself.
+            refused = self._client._imap.response("MODIFIED")[1]  # noqa: SLF001
+        return bool(refused == [None])
 
     def sent_folder(self) -> str:
         """The folder for sent mails."""

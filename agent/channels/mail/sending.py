@@ -55,6 +55,7 @@ class Answers:
         self._folder = account.folder
         self._grace = grace
         self._asked_since: dict[str, float] = {}
+        self._begun: set[str] = set()  # noted in the mailbox as begun, by this process
         self._uncopied: dict[str, bytes] = {}  # went out for certain, but the own address was refused
 
     def carry(self, reply: Reply) -> bool:
@@ -63,8 +64,11 @@ class Answers:
         mail = composing.compose(reply, sender=self._address, name=self._name)
         self._asked_since.pop(reply.id, None)
         recipient = composing.recipient(reply)
-        if self._went_out(reply):
-            return True
+        with Imap(self._imap) as box:
+            if self._is_copied(box, reply):
+                return True
+            if not self._is_first(box, reply):
+                return False  # whoever began it may have sent it: asked again until `grace` is over
         handed = self._submission.submit(
             mail, sender=self._address, recipient=recipient, copy_to=self._address
         )
@@ -76,7 +80,8 @@ class Answers:
         """Whether the receipt of an earlier try is there; None while it may still be under way (see `Carrier`)."""
         since = self._asked_since.setdefault(reply.id, time.monotonic())
         try:
-            found = self._went_out(reply)
+            with Imap(self._imap) as box:
+                found = self._is_copied(box, reply)
         except AuthenticationError:
             raise
         except NisseError:
@@ -88,6 +93,7 @@ class Answers:
 
     def settle(self, reply: Reply) -> None:
         """Has the mail that was answered marked so, and a copy in the folder for sent mails (see `Carrier`)."""
+        self._begun.discard(reply.id)
         self._keep_copy(reply)
         if reply.is_note:
             return
@@ -96,13 +102,23 @@ class Answers:
             self._journal.mark_later(self._folder, int(envelope.get("validity", "0")), int(envelope["uid"]))
             self._incoming.wake.set()
 
-    def _went_out(self, reply: Reply) -> bool:
+    def _is_copied(self, box: Imap, reply: Reply) -> bool:
         """Whether the mailbox holds a copy. Asked before a first try, too: a house that was put back from a backup has forgotten
         what it sent since, and two houses made of one backup read the same mailbox; their answers have the same id."""
         message_id = composing.message_id(reply, self._address)
-        with Imap(self._imap) as box:
-            # In this order: a receipt moves from the first to the second.
-            return bool(box.holds(self._folder, message_id) or box.holds(box.sent_folder(), message_id))
+        # In this order: a receipt moves from the first to the second.
+        return bool(box.holds(self._folder, message_id) or box.holds(box.sent_folder(), message_id))
+
+    def _is_first(self, box: Imap, reply: Reply) -> bool:
+        """Whether no other house has begun to answer this mail. What this one had begun before a crash is past that question."""
+        envelope = reply.envelope
+        known = envelope.get("folder") == self._folder and envelope.get("uid", "").isdigit()
+        if reply.is_note or not known or reply.state == "sending" or reply.id in self._begun:
+            return True
+        if not box.claim(self._folder, int(envelope.get("validity", "0")), int(envelope["uid"])):
+            return False
+        self._begun.add(reply.id)
+        return True
 
     def _keep_copy(self, reply: Reply) -> None:
         mail = self._uncopied.pop(reply.id, None)
