@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import Message
+from email.utils import collapse_rfc2231_value
+from typing import Any
 
 from agent.letters import headers, markup
 from agent.letters.headers import Mail
@@ -229,11 +231,21 @@ def _parameter(part: Mail, name: str) -> str:
 
 def _name(part: Mail) -> str:
     """The file's name without any folder, or empty."""
-    given = ""
-    with contextlib.suppress(LookupError, ValueError, TypeError):
-        given = str(part.get_filename() or "")
+    given = _given_name(part, "Content-Disposition", "filename") or _given_name(part, "Content-Type", "name")
     name = re.split(r"[/\\]", headers.decoded(given))[-1].strip(". ")
     if len(name) > _LONGEST_NAME:
         stem, dot, ending = name.rpartition(".")
         name = f"{stem[: _LONGEST_NAME - 10]}{dot}{ending[:9]}" if dot else name[:_LONGEST_NAME]
     return name
+
+
+def _given_name(part: Mail, field_name: str, parameter: str) -> str:
+    """A parameter as the sender meant it: raw 8-bit is read as such, and of two forms the one with a charset counts (RFC 2231)."""
+    plain: Mail = Message()
+    plain["Content-Type"] = headers.raw(part, field_name)
+    with contextlib.suppress(LookupError, ValueError, TypeError):
+        given: list[tuple[str, Any]] = plain.get_params([])
+        found = [value for name, value in given if name.lower() == parameter]
+        extended = [value for value in found if isinstance(value, tuple)]
+        return collapse_rfc2231_value((extended or found or [""])[0])
+    return ""

@@ -109,6 +109,13 @@ def fields(mail: Mail, name: str) -> list[str]:
     return [decoded(str(value)) for key, value in mail.raw_items() if key.lower() == wanted]
 
 
+def raw(mail: Mail, name: str) -> str:
+    """The first field of this name as text, not decoded."""
+    wanted = name.lower()
+    found = next((str(value) for key, value in mail.raw_items() if key.lower() == wanted), "")
+    return text_of(found[:LONGEST_FIELD].encode("utf-8", "surrogateescape"), "utf-8")
+
+
 def decoded(value: str) -> str:
     """A field's raw value as one line of clean text."""
     raw = value[:LONGEST_FIELD].encode("utf-8", "surrogateescape")

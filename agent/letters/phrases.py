@@ -36,7 +36,7 @@ _ORIGINAL = re.compile(
     r"|ursprungsmeddelande|originalmeddelande|oprindelig meddelelse|opprinnelig melding|original meddelelse|alkuperäinen viesti"
     r"|wiadomość oryginalna|oryginalna wiadomość|původní (zpráva|e-?mail)|pôvodná správa|eredeti üzenet|mesaj original|mesajul original"
     r"|izvorna poruka|originalna poruka|izvirno sporočilo|orijinal (ileti|mesaj)|özgün ileti|αρχικό μήνυμα|исходное сообщение"
-    r"|пересылаемое сообщение|оригінальне повідомлення|оригинално съобщение|הודעה מקורית|الرسالة الأصلية|原始邮件|原始郵件|元のメッセージ"
+    r"|пересылаемое сообщение|оригінальне повідомлення|оригинално съобщение|הודעה מקורית|الرسالة الأصلية|原始邮件|邮件原件|原始信件|原始郵件|元のメッセージ"
     r"|original message|원본 메일|원본 메시지|thư gốc|pesan asli|reply message|antwort nachricht)",
     re.IGNORECASE,
 )
@@ -59,7 +59,7 @@ _FORWARD_BEGINS = re.compile(  # Apple Mail, which draws no line
     r"|начало переадресованного письма|iletilen ileti başlangıcı|下面是被转发的邮件|転送されたメッセージ|전달된 메시지 시작)\s?[:\uff1a]?",
     re.IGNORECASE,
 )
-_RULE = re.compile(r"[-_=*~—–]{2,}\s*(.*?)\s*[-_=*~—–]*")
+_RULE = re.compile(r"[-_=*~\u2010-\u2015]{2,}\s*(.*?)\s*(?:[-_=*~\u2010-\u2015]{2,}.*)?")
 
 _FROM = (
     "from|von|de|da|van|från|fra|lähettäjä|od|feladó|de la|gönderen|kimden|από|от|від|מאת|من|发件人|寄件者|差出人|보낸 사람|보낸사람|từ|dari"
@@ -91,16 +91,16 @@ _LABELS = tuple(
 
 _FROM_A_PHONE = re.compile(
     r"(sent (from|with|via|using) (my |the |a )?\S.{0,60}|get outlook for .{1,20}|(von|aus) mein\w* .{1,40} gesendet|gesendet (mit|von|aus) .{1,60}|gesendet via .{1,40}"
-    r"|diese nachricht wurde von meinem .{1,60} gesendet|envoyé (de|depuis|avec|à partir d).{1,60}|enviado (desde|con|do|de|a partir d).{1,60}|obtener outlook para .{1,20}"
-    r"|inviato (da|con) .{1,60}|scarica outlook per .{1,20}|verzonden (vanaf|met|van) .{1,60}|skickat från .{1,60}|skickat med .{1,60}|sendt (fra|med) .{1,60}|lähetetty .{1,40}(sta|stä|lla|llä)"
+    r"|diese (nachricht|e-?mail|mail) wurde (von|mit) .{1,60} (gesendet|verschickt|versendet)|envoyé (de|depuis|avec|à partir d).{1,60}|enviado (desde|con|do|de|a partir d).{1,60}|obtener outlook para .{1,20}"
+    r"|inviato (da|con) .{1,60}|scarica outlook per .{1,20}|(verzonden|verstuurd) (vanaf|met|van) .{1,60}|skickat från .{1,60}|skickat med .{1,60}|sendt (fra|med) .{1,60}|lähetetty .{1,40}(sta|stä|lla|llä)"
     r"|wysłane? z .{1,60}|odesláno z .{1,60}|odoslané z .{1,60}|trimis de pe .{1,60}|poslano s .{1,60}|.{1,40}(ımdan|imden|umdan|ümden) gönderildi|στάλθηκε από .{1,60}"
     r"|отправлено (с|из) .{1,60}|надіслано з .{1,60}|נשלח מ.{1,60}|发自我的.{1,40}|從我的 .{1,40}傳送|.{1,40}から送信|나의 .{1,40}에서 보냄|được gửi từ .{1,60}|dikirim dari .{1,60}"
     r"|hol dir outlook für .{1,20}|outlook (für|for|pour|per|para|voor) .{1,20}( (herunterladen|beziehen|holen))?.{0,60}|télécharge[rz] outlook pour .{1,20}"
-    r"|diese e-mail wurde von avast.{0,80}|virus-?free\. ?(www\.)?.{0,80}|virenfrei\. ?(www\.)?.{0,80})\s*",
+    r"|diese e-mail wurde von avast.{0,80}|virus-?free\. ?(www\.)?.{0,80}|virenfrei\. ?(www\.)?.{0,80}|secured with tuta.{0,60})[.!]?\s*",
     re.IGNORECASE,
 )
 _NOTICE = re.compile(
-    r"\W*((this|the (information|content)s?( contained)? (in|of) this) (e-?mail|message|communication|transmission)\b.{0,200}"
+    r"[\W_]*((this|the (information|content)s?( contained)? (in|of) this) (e-?mail|message|communication|transmission)\b.{0,200}"
     r"(confidential|privileged|intended (only|solely)|intended recipient)|confidentiality (notice|note)\b|disclaimer\s*:|legal notice\s*:"
     r"|if you (are not|have received this).{0,120}(intended recipient|in error)|please consider the environment|think before you print"
     r"|diese (e-?mail|nachricht).{0,200}(vertraulich|rechtlich geschützt)|wenn sie nicht der richtige adressat|der inhalt dieser e-?mail ist vertraulich"
@@ -110,7 +110,7 @@ _NOTICE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _BANNER = re.compile(
-    r"\W*(caution|warning|external( e-?mail| sender)?|achtung|vorsicht|attention|externe e-?mail|you don.t often get (this )?email from)\b.{0,60}"
+    r"[\W_]*(caution|warning|external( e-?mail| sender)?|achtung|vorsicht|attention|externe e-?mail|you don.t often get (this )?email from)\b.{0,60}"
     r"(external|outside|originat|unknown sender|extern|ausserhalb|außerhalb|expéditeur|learn why this is important|organi[sz]ation).{0,400}",
     re.IGNORECASE | re.DOTALL,
 )
@@ -127,7 +127,7 @@ def is_attribution(text: str) -> bool:
     Args:
         text: The words, without the line ends between them.
     """
-    stripped = text.strip()
+    stripped = text.strip("- \u2010")
     if len(stripped) > _LONGEST_ATTRIBUTION or not stripped.endswith(_ENDINGS):
         return False
     if not _DIGIT.search(_ADDRESS.sub("", stripped)):

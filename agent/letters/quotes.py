@@ -149,9 +149,9 @@ def _attribution(lines: list[str], index: int) -> int:
             break
         if last > index:
             below = f"{below} {line}".strip()
-            if phrases.is_attribution(below) or (
-                phrases.is_short_attribution(below) and joined.rstrip().endswith((".", "!", "?"))
-            ):
+            is_sentence = joined.endswith((".", "!", "?"))
+            is_whole = phrases.is_attribution(below) and (is_sentence or phrases.is_dated(below))
+            if is_whole or (is_sentence and phrases.is_short_attribution(below)):
                 break  # it begins below
         joined = f"{joined} {line}".strip()
         if len(joined) > _LONGEST_JOINED:
