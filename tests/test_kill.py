@@ -16,7 +16,13 @@ from tests.live.postoffice import PostOffice
 from tests.live.running import House, until
 from tests.test_journey import ANNA, BOX, letter, mail_settings
 
-pytestmark = [pytest.mark.servers, pytest.mark.models, pytest.mark.root, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.models,
+    pytest.mark.root,
+    pytest.mark.timeout(900),
+    pytest.mark.rule("E8"),
+]
 
 MAILS = 10
 PROCESSES = ("conversation", "brain", "recall", "channel-mail", "channel-door", "portal", "updates")

@@ -128,6 +128,7 @@ def test_mail_is_noticed_at_once_not_at_the_next_poll(house: House, office: Post
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.rule("E3")
 def test_what_lay_there_before_the_first_start_is_left_alone(house: House, office: PostOffice) -> None:
     office.send(mail(1, text="old"), ANNA)
     office.wait_for(NISSE, 1)
@@ -136,6 +137,7 @@ def test_what_lay_there_before_the_first_start_is_left_alone(house: House, offic
     assert [message.text for message in house.wait_for_messages(1)] == ["new"]
 
 
+@pytest.mark.rule("E3")
 def test_mail_that_came_while_the_channel_was_down_is_received_once(house: House, office: PostOffice) -> None:
     process = start(house)
     office.send(mail(1, text="one"), ANNA)
@@ -165,6 +167,7 @@ def test_a_broken_connection_is_made_again(house: House, office: PostOffice) -> 
     assert len(house.wait_for_messages(1)) == 1
 
 
+@pytest.mark.rule("E60")
 def test_the_same_mail_delivered_twice_is_one_message(house: House, office: PostOffice) -> None:
     start(house)
     twice = mail()
@@ -175,6 +178,8 @@ def test_the_same_mail_delivered_twice_is_one_message(house: House, office: Post
     assert len(house.messages()) == 2
 
 
+@pytest.mark.rule("E3")
+@pytest.mark.rule("E60")
 def test_when_the_server_numbers_all_mails_anew_only_new_ones_are_answered(
     house: House, office: PostOffice
 ) -> None:
@@ -221,6 +226,8 @@ def test_the_doors_answers_can_go_out_by_a_relay(house: House, office: PostOffic
     assert [answer["From"] for answer in office.wait_for(ANNA, 1)] == ["nisse <nisse@nisse.test>"]
 
 
+@pytest.mark.rule("E8")
+@pytest.mark.rule("E60")
 def test_an_answer_that_went_out_before_a_crash_is_found_and_not_sent_again(
     house: House, office: PostOffice
 ) -> None:
@@ -238,6 +245,8 @@ def test_an_answer_that_went_out_before_a_crash_is_found_and_not_sent_again(
     assert "reply.found" in house.log("second.log")
 
 
+@pytest.mark.rule("E8")
+@pytest.mark.rule("E60")
 def test_an_answer_that_never_went_out_before_a_crash_is_sent_once(house: House, office: PostOffice) -> None:
     process = start(house)
     asked(house, office)
@@ -253,6 +262,8 @@ def test_an_answer_that_never_went_out_before_a_crash_is_sent_once(house: House,
     assert len(office.mailbox(ANNA)) == 1
 
 
+@pytest.mark.rule("E8")
+@pytest.mark.rule("E60")
 def test_a_channel_killed_at_any_moment_answers_each_mail_once(house: House, office: PostOffice) -> None:
     process = start(house)
     for number in range(6):

@@ -59,12 +59,14 @@ def mail(number: int = 1, **changes: object) -> Message:
     return Message(**{**fields, **changes})  # type: ignore[arg-type]
 
 
+@pytest.mark.rule("E60")
 def test_a_message_posted_twice_is_one_message(box: Box) -> None:
     assert box.inbox.receive(mail()) == "received"
     assert box.inbox.receive(mail()) == "received"
     assert box.inbox.counts() == {"received": 1}
 
 
+@pytest.mark.rule("E60")
 def test_a_claimed_message_is_claimed_again_after_a_crash(box: Box) -> None:
     box.inbox.receive(mail())
     assert box.inbox.claim(interactive_only=False)
@@ -85,6 +87,7 @@ def test_a_message_that_cannot_be_read_back_does_not_stay_claimed(
     assert box.inbox.claim(interactive_only=False) is None  # others go first for a while
 
 
+@pytest.mark.rule("E60")
 def test_a_reply_keeps_its_text_and_outgoing_id_through_a_crash(box: Box) -> None:
     box.inbox.receive(mail())
     claimed = box.inbox.claim(interactive_only=False)
@@ -95,6 +98,7 @@ def test_a_reply_keeps_its_text_and_outgoing_id_through_a_crash(box: Box) -> Non
     assert box.inbox.claim(interactive_only=False) is None
 
 
+@pytest.mark.rule("E60")
 def test_a_reply_in_sending_is_offered_again_as_such_after_a_crash(box: Box) -> None:
     answered(box)
     reply = box.outbox.waiting("mail", 0)[0]
@@ -107,6 +111,7 @@ def test_a_reply_in_sending_is_offered_again_as_such_after_a_crash(box: Box) -> 
     assert box.outbox.waiting("mail", 0) == []
 
 
+@pytest.mark.rule("E60")
 def test_steps_out_of_order_are_refused_and_repeats_are_harmless(box: Box) -> None:
     answered(box)
     reply = box.outbox.waiting("mail", 0)[0]
@@ -123,6 +128,7 @@ def test_steps_out_of_order_are_refused_and_repeats_are_harmless(box: Box) -> No
         box.outbox.step("nothing", "sending")
 
 
+@pytest.mark.rule("E60")
 def test_a_message_cannot_be_answered_twice(box: Box) -> None:
     box.inbox.receive(mail())
     claimed = box.inbox.claim(interactive_only=False)
@@ -221,6 +227,7 @@ def test_who_leaves_is_not_answered_any_more_and_will_be_forgotten(box: Box) -> 
     assert box.people.departed() == []
 
 
+@pytest.mark.rule("E60")
 def test_two_processes_cannot_share_a_house(box: Box) -> None:
     with pytest.raises(ConflictError):
         Store(box.folder / "conversation.db", migrations)
