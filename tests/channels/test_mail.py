@@ -96,6 +96,8 @@ def test_a_mail_is_answered_in_its_thread(house: House, office: PostOffice) -> N
     assert words(answer).startswith("Monday.")
 
 
+@pytest.mark.rule("E56")
+@pytest.mark.rule("E4")
 def test_the_question_is_marked_answered_and_the_receipt_goes_to_the_sent_folder(
     house: House, office: PostOffice
 ) -> None:
@@ -118,6 +120,7 @@ def test_the_question_is_marked_answered_and_the_receipt_goes_to_the_sent_folder
     assert house.messages("refused") == []
 
 
+@pytest.mark.rule("E5")
 def test_mail_is_noticed_at_once_not_at_the_next_poll(house: House, office: PostOffice) -> None:
     house.environment["NISSE_MAIL_POLL"] = "300"
     start(house)
@@ -160,6 +163,7 @@ def test_mail_waits_in_the_mailbox_while_the_house_is_away(house: House, office:
     assert [message.text for message in house.wait_for_messages(2)] == ["one", "two"]
 
 
+@pytest.mark.rule("E5")
 def test_a_broken_connection_is_made_again(house: House, office: PostOffice) -> None:
     start(house)
     office.restart_dovecot()
@@ -281,6 +285,7 @@ def test_a_channel_killed_at_any_moment_answers_each_mail_once(house: House, off
     assert len(ids) == len(set(ids)) == 6
 
 
+@pytest.mark.rule("E55")
 def test_an_address_that_the_server_refuses_is_failed_and_the_next_answer_goes_out(
     house: House, office: PostOffice
 ) -> None:
@@ -297,6 +302,7 @@ def test_an_address_that_the_server_refuses_is_failed_and_the_next_answer_goes_o
     assert [receipt["To"] for receipt in receipts] == [ANNA], "no receipt of what was refused"
 
 
+@pytest.mark.rule("E55")
 def test_what_the_server_puts_off_is_sent_later(house: House, office: PostOffice) -> None:
     house.room.people.add("Later", "member", [("mail", "later@nisse.test")])
     start(house)
@@ -310,6 +316,7 @@ def test_what_the_server_puts_off_is_sent_later(house: House, office: PostOffice
     assert len(office.wait_for(ANNA, 1)) == 1
 
 
+@pytest.mark.rule("E6")
 def test_an_oversized_mail_is_told_of_without_being_fetched(house: House, office: PostOffice) -> None:
     house.environment["NISSE_CONVERSATION_MAX_MESSAGE"] = "1"
     start(house)
@@ -341,6 +348,7 @@ def test_strangers_and_machines_get_no_answer_and_own_mail_is_no_mail(
     }
 
 
+@pytest.mark.rule("E5")
 def test_a_wrong_password_is_tried_three_times_and_no_more(house: House, office: PostOffice) -> None:
     house.environment["NISSE_MAIL_PASSWORD"] = "not the password"
     process = house.start("mail")
@@ -360,6 +368,7 @@ def test_without_an_account_the_process_waits_quietly(house: House) -> None:
     assert house.log().count("\n") == 1
 
 
+@pytest.mark.rule("E54")
 def test_the_test_button_really_logs_in(house: House, office: PostOffice) -> None:
     assert NISSE in check(house.settings)
     starttls: dict[str, str | int | bool] = {
@@ -384,6 +393,7 @@ def test_the_test_button_really_logs_in(house: House, office: PostOffice) -> Non
         ({"mail.smtp_security": "starttls"}, UnreachableError, "does not answer"),
     ],
 )
+@pytest.mark.rule("E54")
 def test_the_test_button_says_what_is_wrong(
     house: House, office: PostOffice, wrong: dict[str, Any], error: type[Exception], words: str
 ) -> None:

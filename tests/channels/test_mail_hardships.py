@@ -35,6 +35,7 @@ def prepare_tries(house: House, office: PostOffice, count: int) -> None:
 
 
 @pytest.mark.servers
+@pytest.mark.rule("E6")
 def test_a_sender_that_nobody_can_read_does_not_keep_the_next_mail_out(
     house: House, office: PostOffice
 ) -> None:
@@ -48,6 +49,7 @@ def test_a_sender_that_nobody_can_read_does_not_keep_the_next_mail_out(
 
 
 @pytest.mark.servers
+@pytest.mark.rule("E6")
 def test_the_sender_of_a_mail_that_broke_three_times_is_told(house: House, office: PostOffice) -> None:
     process = start(house)
     kill(process)
@@ -64,6 +66,7 @@ def test_the_sender_of_a_mail_that_broke_three_times_is_told(house: House, offic
 
 
 @pytest.mark.servers
+@pytest.mark.rule("E6")
 def test_a_mail_whose_headers_break_is_left_where_it_is(house: House, office: PostOffice) -> None:
     process = start(house)
     kill(process)
@@ -77,6 +80,7 @@ def test_a_mail_whose_headers_break_is_left_where_it_is(house: House, office: Po
 
 
 @pytest.mark.servers
+@pytest.mark.rule("E6")
 def test_while_the_house_is_away_no_try_is_counted(house: House, office: PostOffice) -> None:
     start(house)
     house.shut()
@@ -137,6 +141,7 @@ def test_only_a_servers_no_is_a_mails_fault(house: House, raised: Exception, mea
     assert isinstance(found.value, RequestError) == (meant is RequestError)
 
 
+@pytest.mark.rule("E6")
 def test_tries_survive_the_process_and_are_forgotten_behind_the_cursor(tmp_path: Path) -> None:
     store = opened(tmp_path)
     journal = Journal(store, "nisse")
