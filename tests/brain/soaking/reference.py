@@ -22,7 +22,10 @@ from tests.brain.soaking.wishes import CHAT, COMPLETION, Wish
 
 NOISE = 1.0  # of a natural logarithm: how much further off a token may be that comes all the same
 
-_RIVALS = 5
+_RIVALS = (
+    20  # of a chat, the most that can be asked for: where a sentence begins, six are within half of the noise
+)
+_RIVALS_OF_TEXT = 5  # the most there
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,9 @@ def _came(rival: bytes, displaced: bytes, rest: bytes, parting: int) -> bool:
 def expect(port: int, body: Mapping[str, Any]) -> Expected:
     """Asks a fresh process."""
     chat = "messages" in body
-    told: dict[str, Any] = {"logprobs": True, "top_logprobs": _RIVALS} if chat else {"logprobs": _RIVALS}
+    told: dict[str, Any] = (
+        {"logprobs": True, "top_logprobs": _RIVALS} if chat else {"logprobs": _RIVALS_OF_TEXT}
+    )
     outcome = Outcome()
     wish = Wish(
         kind="reference", path=CHAT if chat else COMPLETION, body=json.dumps({**body, **told}).encode()
