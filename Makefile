@@ -45,6 +45,19 @@ test-mail-kill: ## 1,000 mails, 210 kills, 5 restarts of Dovecot, then 30 mails 
 	@$(PYTHON) -m tests.mail.killing --mails $(MAILS) --kills $(KILLS) --restarts $(RESTARTS) --seconds $(KILL_SECONDS)
 	@$(PYTHON) -m tests.mail.killing --real --mails $(REAL_MAILS) --kills $(REAL_KILLS) --restarts 1 --seconds 90
 
+IDLE_MINUTES := 10
+IDLE_MAILS := 50
+.PHONY: test-mail-idle
+test-mail-idle: ## memory and writes of the idle mail channel, and bytes written for each answer (12 minutes); less with IDLE_MINUTES=1
+	@provisioning/setup.sh test
+	@$(PYTHON) -m tests.mail.idling --minutes $(IDLE_MINUTES) --mails $(IDLE_MAILS)
+
+FUZZ_SECONDS := 1200
+.PHONY: fuzz-mail
+fuzz-mail: ## spoilt mails to everything that reads mail (20 minutes, build/report/fuzz-mail.json); less with FUZZ_SECONDS=60
+	@provisioning/setup.sh test
+	@$(PYTHON) -m tests.letters.fuzzing --seconds $(FUZZ_SECONDS)
+
 BENCH_ROUNDS := 1
 ONLY :=
 .PHONY: bench

@@ -1,0 +1,136 @@
+"""`make fuzz-mail`: spoilt mails to everything that reads mail, for twenty minutes or as long as is said.
+
+Owns: the time, the rounds, and the report in `build/report/fuzz-mail.json`.
+Does not know: how mails are spoilt, or who reads them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+import sys
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from tests.letters.fuzzing import mutations, readers
+
+REPORT = Path("build/report/fuzz-mail.json")
+SLOWEST_S = 5.0  # a mail that takes longer keeps a household's others waiting
+_PER_ROUND = 400
+
+
+class Fuzzing:
+    """One run."""
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+        self._began = time.monotonic()
+        self.mails = 0
+        self.slowest = 0.0
+        self.faults: dict[str, dict[str, Any]] = {}
+        self.sizes: Counter[str] = Counter()
+        self._last = b""
+
+    def run(self, first_seed: int) -> None:
+        """Rounds until the time is up; a fault ends its round, not the run."""
+        number = first_seed
+        while time.monotonic() < self._until:
+            try:
+                self._round(number)
+            except Exception as fault:  # noqa: BLE001 - each one is what is looked for
+                self._note(fault, number)
+            number += 1
+
+    def _round(self, number: int) -> None:
+        @seed(number)
+        @settings(
+            max_examples=_PER_ROUND,
+            deadline=None,
+            database=None,
+            phases=(Phase.generate, Phase.shrink),
+            suppress_health_check=list(HealthCheck),
+            print_blob=False,
+            report_multiple_bugs=False,
+        )
+        @given(mutations.mails)
+        def one(mail: bytes) -> None:
+            if time.monotonic() < self._until:
+                self._try(mail)
+
+        one()
+
+    def _try(self, mail: bytes) -> None:
+        self._last = mail
+        began = time.monotonic()
+        readers.run(mail)
+        took = time.monotonic() - began
+        self.mails += 1
+        self.sizes[f"under {10 ** len(str(len(mail))):,} bytes"] += 1
+        self.slowest = max(self.slowest, took)
+        assert took < SLOWEST_S, f"a mail of {len(mail)} bytes took {took:.1f} s"
+
+    def _note(self, fault: Exception, number: int) -> None:
+        trace = traceback.extract_tb(fault.__traceback__)
+        inside = next(
+            (
+                f"{Path(frame.filename).name}:{frame.lineno}"
+                for frame in reversed(trace)
+                if "/agent/" in frame.filename
+            ),
+            "readers",
+        )
+        key = f"{type(fault).__name__} at {inside}"
+        if key in self.faults:
+            self.faults[key]["times"] += 1
+            return
+        folder = REPORT.parent / "fuzz-mail"
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"{hashlib.sha256(self._last).hexdigest()[:12]}.eml"
+        file.write_bytes(self._last)
+        self.faults[key] = {
+            "fault": key,
+            "words": str(fault)[:300],
+            "seed": number,
+            "mail": str(file),
+            "times": 1,
+        }
+
+    def report(self) -> dict[str, Any]:
+        """The figures."""
+        seconds = time.monotonic() - self._began
+        return {
+            "seconds": round(seconds, 1),
+            "mails": self.mails,
+            "mails_per_second": round(self.mails / seconds, 1),
+            "seeds": len(mutations.SEEDS),
+            "sizes": dict(sorted(self.sizes.items(), key=lambda item: len(item[0]))),
+            "slowest_seconds": round(self.slowest, 3),
+            "faults": list(self.faults.values()),
+        }
+
+
+def main() -> int:
+    """Runs, writes the report. Returns 0 if no reader raised anything."""
+    parser = argparse.ArgumentParser(prog="fuzz-mail")
+    parser.add_argument("--seconds", type=float, default=1200.0)
+    parser.add_argument(
+        "--seed", type=int, default=random.SystemRandom().randrange(10**6), help="to repeat a run"
+    )
+    given_ = parser.parse_args()
+    fuzzing = Fuzzing(given_.seconds)
+    fuzzing.run(given_.seed)
+    report = {"first_seed": given_.seed, **fuzzing.report()}
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    return 1 if report["faults"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
