@@ -9,6 +9,7 @@ above the Received of its border, or right below it where the provider is known 
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from typing import Any
 import authres
 
 from agent.letters import syntax
-from agent.letters.alignment import organisation
+from agent.letters.alignment import is_registry, organisation
 from agent.letters.headers import Mail
 
 FIELD = "authentication-results"
@@ -36,6 +37,8 @@ _VERSION = "1"
 _NAME = re.compile(r"\s*([^\s;=()\"]+)(?:\s+(\d+))?\s*")
 _CLAUSE = re.compile(r"\s*([a-z0-9-]+)\s*(?:/\s*(\d+)\s*)?=", re.IGNORECASE)
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)+")
+_LOCAL_DELIVERY = re.compile(r"\swith\s+lmtps?\b", re.IGNORECASE)  # into a mailbox, never over the internet
+_USER = "userid"
 _AUTHORS = {
     "from",
     "to",
@@ -182,17 +185,26 @@ def _within_reach(mail: Mail, trusted: Authority) -> Iterator[str]:
 def _is_inside(received: str, trusted: Authority) -> bool:
     """Whether this hop is one from one of the provider's servers to another."""
     origin, by = _from(received), _by(received)
-    if not origin:
-        return True  # within one server: the border's own hop always says whence
-    if not _is_trusted(by, trusted) or (trusted.is_nameless and by.endswith(_EXCHANGE_BORDER)):
-        return False
+    if not origin:  # within one server, unless a user of it sent the mail from there
+        return _USER not in received.lower()
+    if trusted.is_nameless:
+        hosts = _names(origin.partition("(")[0])
+        return _is_trusted(by, trusted) and not by.endswith(_EXCHANGE_BORDER) and _are_trusted(hosts, trusted)
     # What a client calls itself is its own word; the name behind it in brackets was looked up.
     said, _, looked_up = origin.partition("(")
-    names = (
-        _HOST.findall(looked_up) if _is_public(looked_up) and not trusted.is_nameless else _HOST.findall(said)
-    )
-    names = [name for name in names if not name.replace(".", "").isdigit()]
-    return bool(names) and all(_is_trusted(name, trusted) for name in names)
+    places = _places(looked_up)
+    is_local = bool(places) and all(place.is_loopback for place in places)
+    if not (_is_trusted(by, trusted) or by == "localhost" or is_local or _LOCAL_DELIVERY.search(received)):
+        return False
+    return is_local or _are_trusted(_names(looked_up if places else said), trusted)
+
+
+def _are_trusted(hosts: list[str], trusted: Authority) -> bool:
+    return bool(hosts) and all(_is_trusted(host, trusted) for host in hosts)
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in _HOST.findall(text) if not name.replace(".", "").isdigit()]
 
 
 def _from(received: str) -> str:
@@ -214,14 +226,13 @@ def _is_trusted(host: str, trusted: Authority) -> bool:
     return any(host == domain or host.endswith(f".{domain}") for domain in domains)
 
 
-def _is_public(text: str) -> bool:
+def _places(text: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """The network addresses in the part of a hop that the receiving server wrote itself."""
+    found = []
     for word in re.findall(r"[0-9a-f:.]{3,45}", text.replace("ipv6:", "")):
-        try:
-            if ipaddress.ip_address(word.strip(".")).is_global:
-                return True
-        except ValueError:
-            continue
-    return False
+        with contextlib.suppress(ValueError):
+            found.append(ipaddress.ip_address(word.strip(".")))
+    return found
 
 
 def learned(mail: Mail) -> Authority:
@@ -242,11 +253,19 @@ def learned(mail: Mail) -> Authority:
         return Authority(is_nameless=True)
     if name == _QUOTED:
         return NOBODY
-    hosts = dict.fromkeys(organisation(host) for host in (*above, *below) if _HOST.fullmatch(host))
+    hosts = dict.fromkeys(organisation(host) or host for host in (*above, *below) if _is_name(host))
     return Authority(
         name=name,
         stands_below=name in _STANDS_BELOW or _is_below(name, above, below),
-        hosts=tuple(host for host in hosts if host)[:_MOST_HOSTS],
+        hosts=tuple(hosts)[:_MOST_HOSTS],
+    )
+
+
+def _is_name(host: str) -> bool:
+    return (
+        host != "localhost"
+        and re.fullmatch(r"[a-z0-9_.-]*[a-z][a-z0-9_.-]*", host) is not None
+        and not is_registry(host)
     )
 
 

@@ -49,8 +49,13 @@ def test_the_stamp_above_the_borders_received_is_read() -> None:
 
 def test_the_providers_own_servers_may_stand_above_it() -> None:
     inside = f"Received: from {PROVIDER} ({PROVIDER} [192.0.2.1]) by store.provider.example with LMTP; now"
-    within = "Received: by store.provider.example (Postfix, from userid 0); now"
+    within = "Received: by store.provider.example with SMTP id 3; now"
     assert said(within, inside, PASSED, BORDER) == {"dmarc": "pass"}
+    delivered = f"Received: from {PROVIDER}\r\n\tby box7\r\n\twith LMTP\r\n\tid x; now"
+    assert said(delivered, PASSED, BORDER) == {"dmarc": "pass"}
+    filtered = f"Received: from localhost (localhost [127.0.0.1]) by {PROVIDER} (Postfix) with ESMTP; now"
+    filtering = f"Received: from {PROVIDER} ([127.0.0.1]) by localhost ({PROVIDER} [127.0.0.1]) (amavis) with ESMTP; now"
+    assert said(delivered, filtered, filtering, PASSED, BORDER) == {"dmarc": "pass"}
 
 
 @pytest.mark.parametrize(
@@ -61,6 +66,12 @@ def test_the_providers_own_servers_may_stand_above_it() -> None:
         f"Received: from {PROVIDER} (evil.example [93.184.215.99]) by {PROVIDER} with ESMTP; now",
         f"Received: from {PROVIDER} (unknown [93.184.215.99]) by {PROVIDER} with ESMTP; now",
         f"Received: from {PROVIDER} by relay.evil.example with ESMTP; now",
+        f"Received: from {PROVIDER} ([203.0.113.5]) by {PROVIDER} with ESMTP; now",
+        f"Received: from {PROVIDER} (evil.example [203.0.113.5]) by {PROVIDER} with ESMTP; now",
+        f"Received: from {PROVIDER} (evil.example [10.0.0.5]) by {PROVIDER} with ESMTP; now",
+        f"Received: from {PROVIDER} (evil.example [IPv6:2001:db8::5]) by {PROVIDER} with ESMTP; now",
+        "Received: from localhost (evil.example [203.0.113.5]) by mx.provider.example with ESMTP; now",
+        f"Received: by {PROVIDER} (Postfix, from userid 1000) id 3; now",
         "Received: from nowhere",
     ],
 )
@@ -207,6 +218,7 @@ def test_of_several_stamps_the_one_that_says_most_is_learned() -> None:
 @pytest.mark.rule("E28")
 def test_where_there_is_no_stamp_nobody_is_learned() -> None:
     assert learned(SUBMITTED) == stamp.NOBODY
+    assert learned() == stamp.NOBODY
     assert learned("Authentication-Results: (broken", SUBMITTED) == stamp.NOBODY
 
 

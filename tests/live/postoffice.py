@@ -74,7 +74,7 @@ smtpd_tls_cert_file = {root}/server.pem
 smtpd_tls_key_file = {root}/server.key
 smtpd_tls_auth_only = yes
 smtpd_error_sleep_time = 0
-smtpd_client_restrictions =
+smtpd_client_restrictions = {stamp}
 smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, reject
 smtpd_recipient_restrictions = check_recipient_access texthash:{root}/postfix/deferred
 smtp_tls_security_level = none
@@ -126,13 +126,16 @@ class Account:
 class PostOffice:
     """Postfix and Dovecot on loopback, for as long as the `with` block lasts."""
 
-    def __init__(self, tmp_path: Path, *, size_limit: int = 200_000_000, introspection: str = "") -> None:
+    def __init__(
+        self, tmp_path: Path, *, size_limit: int = 200_000_000, introspection: str = "", stamp: str = ""
+    ) -> None:
         """Chooses ports and writes the configuration; nothing runs yet.
 
         Args:
             tmp_path: Where the certificate authority's file is put.
             size_limit: Largest mail that Postfix takes, in bytes.
             introspection: Where Dovecot asks whose an OAuth 2 token is; empty: nobody logs in by one.
+            stamp: What Postfix puts into every mail as Authentication-Results; empty: no such field.
         """
         # The daemons drop root and use Unix sockets: the folder must be open to them and its path short, as pytest's is not.
         self.root = Path(tempfile.mkdtemp(prefix="post-"))
@@ -147,6 +150,9 @@ class PostOffice:
         self.names = NameServer({self.signer.name: self.signer.record()})
         self._size_limit = size_limit
         self.introspection = introspection
+        self.stamp = (
+            f"check_client_access static:{{PREPEND Authentication-Results: {stamp}}}" if stamp else ""
+        )
         self._postfix: subprocess.Popen[bytes] | None = None
         self._dovecot: subprocess.Popen[bytes] | None = None
         self._configure()
