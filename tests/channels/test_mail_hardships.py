@@ -13,6 +13,7 @@ import pytest
 from agent.channels._patience import Refusals
 from agent.channels.mail.account import server as settings_server
 from agent.channels.mail.imap import _errors, _refusals
+from agent.channels.mail.inhand import InHand
 from agent.channels.mail.journal import Cursor, Journal, opened
 from agent.errors import RequestError, UnavailableError, UnreachableError
 from tests.channels.test_mail import ANNA, NISSE, asked, kill, mail, set_state, start
@@ -151,6 +152,33 @@ def test_tries_survive_the_process_and_are_forgotten_behind_the_cursor(tmp_path:
     store.close()
     journal = Journal(opened(tmp_path), "nisse")
     assert journal.tries("INBOX", 1, 5) == 2
-    journal.tried("INBOX", 1, 5, by=-1)
     journal.move("INBOX", Cursor(validity=1, uid=5, newest=0.0))
     assert [journal.tries("INBOX", 1, uid) for uid in (4, 5, 6)] == [0, 0, 1]
+
+
+@pytest.mark.rule("E6")
+def test_a_mail_that_takes_the_process_down_is_counted_without_a_write_for_the_others(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    journal = Journal(store, "nisse")
+    hand = InHand(journal)
+    with hand.holding("INBOX", 1, 4):
+        assert journal.tries("INBOX", 1, 4) == 0
+    InHand(journal)
+    assert journal.tries("INBOX", 1, 4) == 0
+    cut_off = hand.holding("Größe", 1, 5)
+    cut_off.__enter__()  # and the process is gone
+    InHand(journal)
+    InHand(journal)
+    assert journal.tries("Größe", 1, 5) == 1, "once for each death"
+    store.close()
+
+
+def test_what_stands_in_the_note_by_accident_counts_nothing(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    InHand(Journal(store, "nisse"))
+    (file,) = tmp_path.glob("*.reading")
+    for content in (b"", b"\0" * 1024, b"[1]", b'{"a": 1}', b'["INBOX", "x", 1]', b"\xff" * 2000):
+        file.write_bytes(content)
+        InHand(Journal(store, "nisse"))
+    assert Journal(store, "nisse").tries("INBOX", 1, 1) == 0
+    store.close()

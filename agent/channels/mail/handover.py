@@ -6,15 +6,15 @@ Does not know: which mails are new, or who is answered.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from agent import logs
 from agent.channels._house import House
 from agent.channels.mail.account import Account
 from agent.channels.mail.imap import Facts, Imap
+from agent.channels.mail.inhand import InHand
 from agent.channels.mail.journal import Journal
 from agent.channels.mail.learning import Learning
 from agent.channels.mail.origin import Origin
@@ -73,6 +73,7 @@ class Handover:
         self._house = house
         self._on_set_aside = on_set_aside
         self._journal = journal
+        self._in_hand = InHand(journal)
         self._account = account
         self._address = account.address
         self._origin = origin
@@ -122,7 +123,7 @@ class Handover:
         if not facts.size or not facts.head.strip():
             self._set_aside(place, "It is empty.")
             return facts.arrived_at, True
-        with self._surviving(place):
+        with self._in_hand.holding(place.folder, place.validity, place.uid):
             head = headers.parse(facts.head)
             is_own, senders = composing.is_own(head, self._address), headers.addresses(head, "From")
             message = self._read(facts.head, place, facts, "")
@@ -161,7 +162,7 @@ class Handover:
                 self._set_aside(place, "It is larger than the house takes; its sender was told.", head)
             content = box.content(place.uid, _BEGINNING if problem else 0)
             if content is not None:
-                with self._surviving(place):
+                with self._in_hand.holding(place.folder, place.validity, place.uid):
                     message = self._identified(self._read(content, place, facts, problem), content, place)
                 self._hand_in(message, place)
 
@@ -170,7 +171,7 @@ class Handover:
         content = box.content(place.uid, _BEGINNING)
         if content is None:
             return
-        with self._surviving(place):
+        with self._in_hand.holding(place.folder, place.validity, place.uid):
             report = reports.read(headers.parse(content), own=self._account.house)
         if report:
             known = self._house.returned(
@@ -222,15 +223,6 @@ class Handover:
             why=why,
         )
         self._on_set_aside()
-
-    @contextlib.contextmanager
-    def _surviving(self, place: Place) -> Iterator[None]:
-        """Counts a try while a mail is read, in case that it takes the whole process down."""
-        self._journal.tried(place.folder, place.validity, place.uid)
-        try:
-            yield
-        finally:
-            self._journal.tried(place.folder, place.validity, place.uid, by=-1)
 
 
 def _too_large(size: int, largest: int) -> str:

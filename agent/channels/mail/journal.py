@@ -118,6 +118,11 @@ class Journal:
         self._account = account
 
     @property
+    def account(self) -> str:
+        """The account's key."""
+        return self._account
+
+    @property
     def store(self) -> Store:
         """The file, for what else is kept in it."""
         return self._store
@@ -153,19 +158,18 @@ class Journal:
             ).fetchone()
         return int(row["count"]) if row else 0
 
-    def tried(self, folder: str, validity: int, uid: int, *, by: int = 1) -> None:
-        """Counts a try of this mail, or takes one back.
+    def tried(self, folder: str, validity: int, uid: int) -> None:
+        """Counts a try of this mail.
 
         Args:
             folder: Its folder.
             validity: The folder's UIDVALIDITY.
             uid: Which mail.
-            by: 1, or -1 for a try that turned out harmless.
         """
         with self._store.transaction() as db:
             db.conn.execute(
-                "INSERT INTO tries VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
-                [self._account, folder, validity, uid, by],
+                "INSERT INTO tries VALUES (?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1",
+                [self._account, folder, validity, uid],
             )
 
     def set_aside(self, folder: str, validity: int, uid: int, *, sender: str, subject: str, why: str) -> None:
