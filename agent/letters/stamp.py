@@ -9,8 +9,6 @@ above the Received of its border, or right below it where the provider is known 
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from typing import Any
 
 import authres
 
-from agent.letters import syntax
+from agent.letters import hops, syntax
 from agent.letters.alignment import is_registry, organisation
 from agent.letters.headers import Mail
 
@@ -36,9 +34,6 @@ _MOST_HOSTS = 10
 _VERSION = "1"
 _NAME = re.compile(r"\s*([^\s;=()\"]+)(?:\s+(\d+))?\s*")
 _CLAUSE = re.compile(r"\s*([a-z0-9-]+)\s*(?:/\s*(\d+)\s*)?=", re.IGNORECASE)
-_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)+")
-_LOCAL_DELIVERY = re.compile(r"\swith\s+lmtps?\b", re.IGNORECASE)  # into a mailbox, never over the internet
-_USER = "userid"
 _AUTHORS = {
     "from",
     "to",
@@ -176,63 +171,25 @@ def _within_reach(mail: Mail, trusted: Authority) -> Iterator[str]:
                 return
             if not _is_inside(str(value), trusted):
                 is_behind = True
-                if not (trusted.stands_below and _is_trusted(_by(str(value)), trusted)):
+                if not (trusted.stands_below and hops.is_of(hops.by(str(value)), _domains(trusted))):
                     return
         elif is_behind and name in _AUTHORS:
             return
 
 
 def _is_inside(received: str, trusted: Authority) -> bool:
-    """Whether this hop is one from one of the provider's servers to another."""
-    origin, by = _from(received), _by(received)
-    if not origin:  # within one server, unless a user of it sent the mail from there
-        return _USER not in received.lower()
-    if trusted.is_nameless:
-        hosts = _names(origin.partition("(")[0])
-        return _is_trusted(by, trusted) and not by.endswith(_EXCHANGE_BORDER) and _are_trusted(hosts, trusted)
-    # What a client calls itself is its own word; the name behind it in brackets was looked up.
-    said, _, looked_up = origin.partition("(")
-    places = _places(looked_up)
-    is_local = bool(places) and all(place.is_loopback for place in places)
-    if not (_is_trusted(by, trusted) or by == "localhost" or is_local or _LOCAL_DELIVERY.search(received)):
-        return False
-    return is_local or _are_trusted(_names(looked_up if places else said), trusted)
+    if not trusted.is_nameless:
+        return hops.is_inside(received, _domains(trusted))
+    if not hops.has_origin(received):
+        return True
+    by = hops.by(received)
+    is_own = hops.is_of(by, _EXCHANGE_HOSTS) and hops.is_from(received, _EXCHANGE_HOSTS)
+    return is_own and not by.endswith(_EXCHANGE_BORDER)
 
 
-def _are_trusted(hosts: list[str], trusted: Authority) -> bool:
-    return bool(hosts) and all(_is_trusted(host, trusted) for host in hosts)
-
-
-def _names(text: str) -> list[str]:
-    return [name for name in _HOST.findall(text) if not name.replace(".", "").isdigit()]
-
-
-def _from(received: str) -> str:
-    found = re.match(r"\s*from\s+(.*?)(?:\sby\s|$)", " ".join(received[:_LONGEST].lower().split()))
-    return found[1] if found else ""
-
-
-def _by(received: str) -> str:
-    found = re.search(r"(?:^|\s)by\s+([^\s;()]+)", received[:_LONGEST].lower())
-    return found[1] if found else ""
-
-
-def _is_trusted(host: str, trusted: Authority) -> bool:
-    if trusted.is_nameless:
-        domains: tuple[str, ...] = _EXCHANGE_HOSTS
-    else:
-        own = trusted.name.removeprefix("*.")
-        domains = (organisation(own) or own, *trusted.hosts)
-    return any(host == domain or host.endswith(f".{domain}") for domain in domains)
-
-
-def _places(text: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    """The network addresses in the part of a hop that the receiving server wrote itself."""
-    found = []
-    for word in re.findall(r"[0-9a-f:.]{3,45}", text.replace("ipv6:", "")):
-        with contextlib.suppress(ValueError):
-            found.append(ipaddress.ip_address(word.strip(".")))
-    return found
+def _domains(trusted: Authority) -> tuple[str, ...]:
+    own = trusted.name.removeprefix("*.")
+    return (organisation(own) or own, *trusted.hosts)
 
 
 def learned(mail: Mail) -> Authority:
@@ -247,8 +204,8 @@ def learned(mail: Mail) -> Authority:
     if best is None:
         return NOBODY
     name, _ = split(fields[best][1])
-    above = [_by(value) for key, value in fields[:best] if key == "received"]
-    below = [_by(value) for key, value in fields[best:] if key == "received"]
+    above = [hops.by(value) for key, value in fields[:best] if key == "received"]
+    below = [hops.by(value) for key, value in fields[best:] if key == "received"]
     if not name:
         return Authority(is_nameless=True)
     if name == _QUOTED:

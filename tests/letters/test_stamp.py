@@ -53,6 +53,8 @@ def test_the_providers_own_servers_may_stand_above_it() -> None:
     assert said(within, inside, PASSED, BORDER) == {"dmarc": "pass"}
     delivered = f"Received: from {PROVIDER}\r\n\tby box7\r\n\twith LMTP\r\n\tid x; now"
     assert said(delivered, PASSED, BORDER) == {"dmarc": "pass"}
+    at_home = f"Received: from {PROVIDER} ([10.1.2.3]) by store.provider.example with ESMTP; now"
+    assert said(at_home, PASSED, BORDER) == {"dmarc": "pass"}
     filtered = f"Received: from localhost (localhost [127.0.0.1]) by {PROVIDER} (Postfix) with ESMTP; now"
     filtering = f"Received: from {PROVIDER} ([127.0.0.1]) by localhost ({PROVIDER} [127.0.0.1]) (amavis) with ESMTP; now"
     assert said(delivered, filtered, filtering, PASSED, BORDER) == {"dmarc": "pass"}
