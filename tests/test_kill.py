@@ -30,7 +30,10 @@ PROCESSES = ("conversation", "brain", "recall", "channel-mail", "channel-door", 
 
 @pytest.fixture(scope="module")
 def house(office: PostOffice, models: Path, short_path: Path) -> Iterator[House]:
-    with House(short_path / "home", mail_settings(office) | {"conversation.max_answer": "24"}) as house:
+    many = {f"conversation.{limit}": "1000" for limit in ("sender_hour", "sender_day", "house_hour")}
+    with House(
+        short_path / "home", mail_settings(office) | many | {"conversation.max_answer": "24"}
+    ) as house:
         house.claim("Anna", ANNA)
         house.thinks()
         until(house.follows_mail, 60, "the mail channel")
