@@ -14,6 +14,7 @@ import time
 import unicodedata
 
 import argon2
+import idna
 from sqlite_utils import Database
 
 from agent.conversation import journal
@@ -160,7 +161,8 @@ def comparable(kind: str, address: str) -> str:
         return address
     local, _, domain = address.rpartition("@")
     with contextlib.suppress(UnicodeError):  # what is no host name will match nothing but itself
-        domain = domain.encode("idna").decode("ascii")
+        # Python's own codec takes "ß" for "ss", which today are the domains of two owners.
+        domain = domain if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")
     return f"{local}@{domain}".lower()
 
 

@@ -9,7 +9,6 @@ next. Several rules may fit a mail; the lowest is the one that is told.
 
 from __future__ import annotations
 
-import contextlib
 import re
 import unicodedata
 from collections.abc import Callable, Collection
@@ -80,9 +79,9 @@ def decide(
 def comparable(address: str) -> str:
     """An address as it is compared: without regard to case, its domain as IDNA A-label."""
     local, _, domain = unicodedata.normalize("NFC", address.strip()).rpartition("@")
-    with contextlib.suppress(UnicodeError):  # what is no host name matches nothing but itself
-        domain = domain.encode("idna").decode("ascii")
-    return f"{local}@{domain}".lower()
+    return (
+        f"{local}@{author.a_label(domain) or domain}".lower()
+    )  # what is no host name matches nothing but itself
 
 
 def is_ours(address: str, ours: Collection[str], *, plus_addressing: bool) -> bool:

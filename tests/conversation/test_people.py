@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.conversation.people import People
+from agent.conversation.people import People, comparable
 from agent.conversation.schema import migrations
 from agent.errors import AuthenticationError, ConflictError, NisseError, RequestError
 from agent.store import Store
@@ -105,3 +105,11 @@ def test_passwords_are_stored_hashed_only(people: People, tmp_path: Path) -> Non
     files = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert PASSWORD.encode() not in files
     assert b"argon2id" in files
+
+
+@pytest.mark.rule("E26")
+def test_domains_of_two_owners_are_two_whatever_the_eye_sees() -> None:
+    assert comparable("mail", "Anna@BÜCHER.example") == "anna@xn--bcher-kva.example"
+    assert comparable("mail", "anna@fa\u00df.example") == "anna@xn--fa-hia.example"
+    assert comparable("mail", "anna@fass.example") == "anna@fass.example"
+    assert comparable("mail", "anna@ex\u0430mple.org") != "anna@example.org"
