@@ -46,7 +46,8 @@ class Explanation:
     def why(self) -> str:
         """The reason, in a sentence."""
         if self.refusal:
-            return self.refusal.why
+            is_about_sender = self.refusal.rule == "E17" and self.person is None
+            return f"{self.refusal.why} ({self.identity.why})" if is_about_sender else self.refusal.why
         name = self.person.name if self.person else ""
         sure = {"verified": "It is proven", "asserted": "The mail provider says"}.get(self.identity.level, "")
         return f"{sure} that {name or self.identity.sender} wrote it ({self.identity.why}), and no rule forbids an answer."

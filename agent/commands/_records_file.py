@@ -107,19 +107,17 @@ def _logical(text: str) -> list[str]:
     for raw in text.splitlines():
         if not raw.strip() or raw.lstrip().startswith((";", "#")):
             continue
-        outside = re.sub(r'"(?:[^"\\]|\\.)*"?', "", raw)
-        quoted = '"' in raw
-        line = _without_comment(raw) if quoted else raw
-        if quoted or is_open or "TXT (" in raw.upper():
-            line = _outside_quotes(line, "()")
+        line = raw
+        # Where the text stands without quotes, neither a semicolon nor a bracket in it means anything.
+        if '"' in raw or is_open or re.search(r"\sTXT\s*\(", raw, re.IGNORECASE):
+            line = _outside_quotes(_without_comment(raw), "()")
         if is_open and lines:
             lines[-1] += f" {line.strip()}"
         else:
             lines.append(line.rstrip())
-        if "(" in outside:
-            is_open = True
-        if ")" in outside:
-            is_open = False
+        outside = re.sub(r'"(?:[^"\\]|\\.)*"?', "", _without_comment(raw))
+        if line != raw and set("()") & set(outside):
+            is_open = outside.rfind("(") > outside.rfind(")")
     return lines
 
 
