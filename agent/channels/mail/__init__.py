@@ -56,7 +56,7 @@ SETTINGS: list[dict[str, Any]] = [
     },
     {
         "key": "mail.login", "repeats": True, "kind": "text", "default": "password", "choices": ["password", "oauth2"],
-        "label": "Kind of login", "help": "oauth2 for providers that take no password from programs, such as Outlook.com.",
+        "label": "Kind of login", "help": "Choose oauth2 for providers that take no password from programs, such as Outlook.com.",
     },
     {
         "key": "mail.oauth_client", "repeats": True, "kind": "text", "default": "", "label": "Client id",
