@@ -40,6 +40,7 @@ def composed(given: Reply) -> EmailMessage:
     return parsed
 
 
+@pytest.mark.rule("E50")
 def test_every_header_of_an_answer_is_there() -> None:
     mail = composed(reply())
     assert mail["Message-ID"] == "<0123abcd@example.org>"
@@ -65,6 +66,7 @@ def test_the_same_reply_gives_the_same_bytes() -> None:
     assert compose(reply(), sender=OWN, name="n") == compose(reply(), sender=OWN, name="n")
 
 
+@pytest.mark.rule("E50")
 @pytest.mark.parametrize(
     ("subject", "answered"),
     [
@@ -83,6 +85,7 @@ def test_re_stands_once(subject: str, answered: str) -> None:
     assert answer_subject(subject) == answered
 
 
+@pytest.mark.rule("E51")
 @pytest.mark.parametrize("length", [60, 80, 200, 800])
 def test_a_long_id_is_neither_encoded_nor_cut(length: int) -> None:
     parent = f"<{'x' * (length - 12)}@example.org>"
@@ -92,6 +95,7 @@ def test_a_long_id_is_neither_encoded_nor_cut(length: int) -> None:
     assert b"=?" not in raw.partition(b"\r\n\r\n")[0]
 
 
+@pytest.mark.rule("E50")
 def test_references_keep_the_first_and_the_last_ids_on_one_line() -> None:
     ids = [f"<{number:04}{'x' * 60}@example.org>" for number in range(100)]
     raw = compose(
@@ -109,6 +113,7 @@ def test_a_mail_without_an_id_gets_an_answer_without_a_thread() -> None:
     assert mail["References"] is None
 
 
+@pytest.mark.rule("E53")
 def test_no_line_is_longer_than_mail_allows() -> None:
     raw = compose(
         reply(text="word " * 500 + "x" * 3000, subject="Grüße an alle " * 20), sender=OWN, name="Größe"
@@ -119,6 +124,7 @@ def test_no_line_is_longer_than_mail_allows() -> None:
     )
 
 
+@pytest.mark.rule("E53")
 @pytest.mark.parametrize(
     "text",
     [
