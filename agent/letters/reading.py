@@ -48,11 +48,7 @@ def read(
     parts = quotes.apart(roles.without_marks(content.text), subject=subject)
     native_id = threads.native_id(parsed, mail)
     refusal = deciding.decide(
-        parsed,
-        own=own,
-        plus_addressing=plus_addressing,
-        envelope_sender=envelope_sender,
-        text=content.text,
+        parsed, own=own, plus_addressing=plus_addressing, envelope_sender=envelope_sender, text=content.text
     )
     return Message(
         channel=channel,

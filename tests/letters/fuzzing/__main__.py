@@ -37,6 +37,7 @@ class Fuzzing:
         self.faults: dict[str, dict[str, Any]] = {}
         self.sizes: Counter[str] = Counter()
         self._last = b""
+        self._failed = b""
 
     def run(self, first_seed: int) -> None:
         """Rounds until the time is up; a fault ends its round, not the run."""
@@ -54,14 +55,15 @@ class Fuzzing:
             max_examples=_PER_ROUND,
             deadline=None,
             database=None,
-            phases=(Phase.generate, Phase.shrink),
+            phases=(Phase.generate,),
             suppress_health_check=list(HealthCheck),
             print_blob=False,
             report_multiple_bugs=False,
         )
         @given(mutations.mails)
         def one(mail: bytes) -> None:
-            if time.monotonic() < self._until:
+            # hypothesis repeats what failed: also when the time is up, or it would take the fault for a chance.
+            if time.monotonic() < self._until or mail == self._failed:
                 self._try(mail)
 
         one()
@@ -69,12 +71,17 @@ class Fuzzing:
     def _try(self, mail: bytes) -> None:
         self._last = mail
         began = time.monotonic()
+        self._failed = mail
         readers.run(mail)
+        self._failed = b""
         took = time.monotonic() - began
         self.mails += 1
         self.sizes[f"under {10 ** len(str(len(mail))):,} bytes"] += 1
         self.slowest = max(self.slowest, took)
-        assert took < SLOWEST_S, f"a mail of {len(mail)} bytes took {took:.1f} s"
+        if (
+            took > SLOWEST_S
+        ):  # not raised: hypothesis would repeat it, and a machine that is busy is no fault of the mail
+            self._note(TimeoutError(f"a mail of {len(mail)} bytes took {took:.1f} s"), 0)
 
     def _note(self, fault: Exception, number: int) -> None:
         trace = traceback.extract_tb(fault.__traceback__)
