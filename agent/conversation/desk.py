@@ -69,6 +69,18 @@ def routes(desk: Desk) -> Blueprint:
         desk.timeline.ignore(_word("address"))
         return {}
 
+    @found.post("/halt/end")
+    def resume() -> ResponseReturnValue:
+        desk.timeline.resume()
+        return {}
+
+    _register_returns(found, desk)
+    return found
+
+
+def _register_returns(found: Blueprint, desk: Desk) -> None:
+    """The routes for answers that came back."""
+
     @found.post("/replies/returned")
     def returned() -> ResponseReturnValue:
         body = serve.json_body()
@@ -84,13 +96,6 @@ def routes(desk: Desk) -> Blueprint:
     def forgive() -> ResponseReturnValue:
         desk.bounces.forgive(_word("address"))
         return {}
-
-    @found.post("/halt/end")
-    def resume() -> ResponseReturnValue:
-        desk.timeline.resume()
-        return {}
-
-    return found
 
 
 def _word(name: str) -> str:
