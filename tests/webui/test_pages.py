@@ -20,7 +20,18 @@ from webui.portal import portal
 
 from .conftest import Browser, Household
 
-PAGES = ("/", "/documents", "/letters", "/messages", "/people", "/mail", "/health", "/help", "/you", "/setup/done")
+PAGES = (
+    "/",
+    "/documents",
+    "/letters",
+    "/messages",
+    "/people",
+    "/mail",
+    "/health",
+    "/help",
+    "/you",
+    "/setup/done",
+)
 
 
 @pytest.mark.parametrize("path", PAGES)
