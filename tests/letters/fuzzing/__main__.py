@@ -48,6 +48,9 @@ class Fuzzing:
             except Exception as fault:  # noqa: BLE001 - each one is what is looked for
                 self._note(fault, number)
             number += 1
+            sys.stderr.write(
+                f"{self.mails:,} mails, {len(self.faults)} faults, slowest {self.slowest:.2f} s\n"
+            )
 
     def _round(self, number: int) -> None:
         @seed(number)
@@ -136,6 +139,7 @@ def main() -> int:
     report = {"first_seed": given_.seed, **fuzzing.report()}
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    sys.stdout.write(f"{json.dumps(report, indent=2)}\n")
     return 1 if report["faults"] else 0
 
 
