@@ -10,6 +10,7 @@ import sqlite3
 import ssl
 import time
 from email.message import EmailMessage
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -34,6 +35,8 @@ def mail(
     made["To"] = NISSE
     made["Subject"] = "Bins"
     made["Message-ID"] = f"<{number}.{os.getpid()}.{time.monotonic_ns()}@nisse.test>"
+    # As every mail program does: a server that has to put it in gives each copy its own.
+    made["Date"] = fields.pop("Date", "") or formatdate()
     for name, value in fields.items():
         made[name.replace("_", "-")] = value
     made.set_content(text)

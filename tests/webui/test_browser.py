@@ -149,3 +149,19 @@ def test_a_member_is_added_and_logs_in(page: Page, browser: Browser, shown: Show
         ottos.get_by_role("button", name="Log in").click()
         expect(ottos.get_by_text("Good to see you, Otto.")).to_be_visible()
         expect(ottos.locator(".asked")).to_have_count(0)
+
+
+def test_the_servers_of_a_mail_address_are_filled_in(page: Page, shown: Shown) -> None:
+    page.goto(f"{shown.url}/mail")
+    page.locator("#mail-address").fill("house@outlook.com")
+    page.get_by_role("button", name="Find its servers").click()
+    expect(page.locator(".found")).to_contain_text("takes no password from programs")
+    expect(page.locator("#mail-imap_host")).to_have_value("outlook.office365.com")
+    expect(page.locator("#mail-login")).to_have_value("oauth2")
+    expect(page.locator("#mail-oauth_client")).to_be_visible()
+    page.locator("#mail-address").fill("house@nowhere.example")
+    page.get_by_role("button", name="Find its servers").click()
+    expect(page.locator(".found")).to_contain_text("if you allow it")
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, "the page is wider than a phone"
+    picture(page, "e-mail-found")
