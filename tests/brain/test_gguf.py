@@ -244,12 +244,18 @@ def test_a_pattern_that_nobody_can_look_through_fails_alone(runtime: Runtime) ->
 
 
 def test_the_penalties_may_look_back_on_everything(runtime: Runtime) -> None:
-    plain = _answer(runtime, _prompt("owl " * 40, max_tokens=6)).text
-    everything = _answer(
-        runtime, _prompt("owl " * 40, max_tokens=6, repeat_penalty=1.9, repeat_last_n=-1)
-    ).text
-    some = _answer(runtime, _prompt("owl " * 40, max_tokens=6, repeat_penalty=1.9, repeat_last_n=10**9)).text
-    assert everything == some != plain
+    owls = "owl" + " owl" * 40
+    plain, everything, some = (
+        _answer(runtime, _prompt(owls, max_tokens=6, **penalty)).text
+        for penalty in (
+            {},
+            {"repeat_penalty": 1.9, "repeat_last_n": -1},
+            {"repeat_penalty": 1.9, "repeat_last_n": 10**9},
+        )
+    )
+    assert plain.startswith(" owl owl")
+    assert not everything.startswith(" owl")
+    assert everything == some
 
 
 def test_an_answer_that_was_read_can_be_read_again(runtime: Runtime) -> None:
