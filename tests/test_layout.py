@@ -12,6 +12,7 @@ import pytest
 from tests.source_tree import CHECKOUT, PACKAGES, Module, modules
 
 GROUND = {
+    "addresses",
     "claim",
     "embed",
     "errors",

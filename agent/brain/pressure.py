@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _LOOK_S = 0.5
-_CALM_S = 3.0  # of quiet before a thread more is tried
+_BURST_S = 0.8  # shorter work of others, such as a program's start, is borne: fewer threads for seconds would cost more
+_CALM_S = 1.5  # of quiet before a thread more is tried
 _WAITING = 0.15  # of the time somebody waited for a core; below it, nobody is in anybody's way
 _TOO_MANY = 0.5  # cores that our threads lack
 _TO_SPARE = 0.6  # cores free beyond our threads
@@ -90,7 +91,7 @@ class Pressure:
         self._processors = _allowed() if processors is None else processors
         self._last: Sample | None = None
         self._looked_at = -_LOOK_S
-        self._calm = 0.0  # seconds
+        self._calm = self._pressed = 0.0  # seconds
 
     def threads(self) -> int:
         """With how many threads to compute the next step."""
@@ -116,8 +117,9 @@ class Pressure:
             self._now, most=self._most, cores=len(self._processors), others=others, waiting=waiting
         )
         self._calm = self._calm + passed if wanted > self._now else 0.0
-        if wanted < self._now or self._calm >= _CALM_S:
-            self._now, self._calm = wanted, 0.0
+        self._pressed = self._pressed + passed if wanted < self._now else 0.0
+        if self._pressed >= _BURST_S or self._calm >= _CALM_S:
+            self._now, self._calm, self._pressed = wanted, 0.0, 0.0
 
     def _sample(self) -> Sample | None:
         """The figures; None where there are none, as on other systems than Linux."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from email.utils import mktime_tz, parsedate_tz
 from typing import Any
 
+from agent.addresses import comparable
 from agent.commands import _setup
 from agent.commands._setup import Setup
 from agent.conversation import admission, capability
@@ -46,8 +47,7 @@ class Explanation:
     def why(self) -> str:
         """The reason, in a sentence."""
         if self.refusal:
-            is_about_sender = self.refusal.rule == "E17" and self.person is None
-            return f"{self.refusal.why} ({self.identity.why})" if is_about_sender else self.refusal.why
+            return self.refusal.why
         name = self.person.name if self.person else ""
         sure = {"verified": "It is proven", "asserted": "The mail provider says"}.get(self.identity.level, "")
         return f"{sure} that {name or self.identity.sender} wrote it ({self.identity.why}), and no rule forbids an answer."
@@ -176,17 +176,16 @@ def _message(mail: bytes, setup: Setup, found: Identity, arrived_at: float, prob
         text="" if problem else message.text,
         sender=found.sender or message.sender,
         level=found.level,
+        evidence=found.why,
         written_at=found.written_at,
         answer_to=reading.answer_to(parsed, sender=found.sender, level=found.level),
     )
 
 
 def _person(setup: Setup, found: Identity) -> Person | None:
-    wanted = deciding.comparable(found.sender)
+    wanted = comparable(found.sender)
     for person in setup.persons:
-        if any(
-            kind == "mail" and deciding.comparable(address) == wanted for kind, address in person.addresses
-        ):
+        if any(kind == "mail" and comparable(address) == wanted for kind, address in person.addresses):
             return person
     return None
 

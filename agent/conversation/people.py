@@ -1,12 +1,11 @@
 """The household: who is known, by which addresses, and by which password.
 
-Owns: the tables `people` and `addresses`, how addresses compare, and how passwords are kept (argon2id).
+Owns: the tables `people` and `addresses`, and how passwords are kept (argon2id).
 Does not know: what a person may do, nor any channel.
 """
 
 from __future__ import annotations
 
-import contextlib
 import re
 import secrets
 import threading
@@ -14,9 +13,9 @@ import time
 import unicodedata
 
 import argon2
-import idna
 from sqlite_utils import Database
 
+from agent import addresses as mail_addresses
 from agent.conversation import journal
 from agent.errors import AuthenticationError, ConflictError, NotFoundError, RequestError
 from agent.message import Person
@@ -155,15 +154,17 @@ class People:
 
 
 def comparable(kind: str, address: str) -> str:
-    """The form in which addresses of a kind are stored and compared: mail without regard to case, its domain as IDNA A-label."""
-    address = unicodedata.normalize("NFC", address.strip())
-    if kind != "mail":
-        return address
-    local, _, domain = address.rpartition("@")
-    with contextlib.suppress(UnicodeError):  # what is no host name will match nothing but itself
-        # Python's own codec takes "ß" for "ss", which today are the domains of two owners.
-        domain = domain if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")
-    return f"{local}@{domain}".lower()
+    """The form in which addresses of a kind are stored and compared.
+
+    Args:
+        kind: mail, or another channel's.
+        address: As it was written.
+    """
+    return (
+        mail_addresses.comparable(address)
+        if kind == "mail"
+        else unicodedata.normalize("NFC", address.strip())
+    )
 
 
 def _insert(db: Database, name: str, role: str, addresses: list[tuple[str, str]], hashed: str) -> Person:

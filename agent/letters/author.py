@@ -1,6 +1,6 @@
 """The one author that a mail names, as an address that can be compared.
 
-Owns: reading the field From so strictly that it cannot be read in two ways, and domains as A-labels.
+Owns: reading the field From so strictly that it cannot be read in two ways.
 Does not know: whether the author wrote it. What shows beside the address (a display name, Reply-To, Sender) names nobody.
 """
 
@@ -11,8 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from email.errors import MisplacedEnvelopeHeaderDefect
 
-import idna
-
+from agent.addresses import UNSEEN, a_label, comparable
 from agent.letters import headers, syntax
 from agent.letters.headers import Mail
 
@@ -21,19 +20,6 @@ _LONGEST_LOCAL = 64
 _QUOTED = "\x00"  # stands for a quoted string: no address may hold one
 _MAILBOX = re.compile(r"(?P<name>[^<>]*)<\s*(?P<bracketed>[^<>\s]+)\s*>|(?P<plain>[^<>\s]+)")
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\U0010ffff-]+")
-_ASCII_DOMAIN = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
-_UNSEEN = {
-    "Cc",
-    "Cf",
-    "Cn",
-    "Co",
-    "Cs",
-    "Zl",
-    "Zp",
-    "Zs",
-    "Mn",
-    "Me",
-}  # combining marks were joined by NFC where they can be
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,40 +65,23 @@ def _only(plain: str | None) -> Author:
 
 def _mailbox(piece: str) -> Author:
     found = _MAILBOX.fullmatch(piece)
-    address = comparable((found["bracketed"] or found["plain"]) if found else "")
+    address = plain_address((found["bracketed"] or found["plain"]) if found else "")
     if found is None or not address:
         return Author(problem="a From that is no plain address")
     name = headers.decoded(found["name"] or "").strip("' ")
-    if "@" in (found["name"] or "") and comparable(name) != address:
+    if "@" in (found["name"] or "") and plain_address(name) != address:
         return Author(problem="two addresses in From")
     return Author(address=address)
 
 
-def comparable(address: str) -> str:
-    """The address in the form in which it is compared; empty if it is none.
-
-    Letters that only look like others, or that only some programs take for the same, are left as they are: `ß` is not `ss`, and a
-    Kelvin sign is no K.
-    """
-    local, separator, domain = address.rpartition("@")
-    domain = a_label(domain)
-    if not separator or not domain or len(local) > _LONGEST_LOCAL or not _LOCAL.fullmatch(local):
+def plain_address(text: str) -> str:
+    """The address in the form in which it is compared; empty if it is none, or none that could be read in one way only."""
+    local, separator, domain = text.rpartition("@")
+    if not separator or not a_label(domain) or len(local) > _LONGEST_LOCAL or not _LOCAL.fullmatch(local):
         return ""
     if not local.isascii() and (
         unicodedata.normalize("NFC", local) != local
-        or any(unicodedata.category(one) in _UNSEEN for one in local)
+        or any(unicodedata.category(one) in UNSEEN for one in local)
     ):
         return ""
-    lower = "".join(one.lower() if one.isascii() else one for one in local)
-    return f"{lower}@{domain}"
-
-
-def a_label(domain: str) -> str:
-    """The domain as the name system knows it (IDNA 2008), lower-case; empty if it is none."""
-    if any(unicodedata.category(one) in _UNSEEN for one in domain):
-        return ""
-    try:
-        ascii_form = domain.lower() if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")
-    except (idna.IDNAError, UnicodeError):
-        return ""
-    return ascii_form if len(ascii_form) < 254 and _ASCII_DOMAIN.fullmatch(ascii_form) else ""
+    return comparable(text)

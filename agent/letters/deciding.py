@@ -10,10 +10,10 @@ next. Several rules may fit a mail; the lowest is the one that is told.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Collection
 from email.utils import getaddresses
 
+from agent.addresses import comparable
 from agent.letters import author, headers, nature
 from agent.letters.headers import Mail
 from agent.message import Refusal
@@ -74,14 +74,6 @@ def decide(
         if why := check():
             return Refusal(rule, why)
     return None
-
-
-def comparable(address: str) -> str:
-    """An address as it is compared: without regard to case, its domain as IDNA A-label."""
-    local, _, domain = unicodedata.normalize("NFC", address.strip()).rpartition("@")
-    return (
-        f"{local}@{author.a_label(domain) or domain}".lower()
-    )  # what is no host name matches nothing but itself
 
 
 def is_ours(address: str, ours: Collection[str], *, plus_addressing: bool) -> bool:

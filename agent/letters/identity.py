@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from agent.addresses import a_label
 from agent.letters import author, dates, headers, seal, signature, stamp
 from agent.letters.alignment import Alignment
 from agent.letters.author import Author
@@ -211,9 +212,7 @@ def _aligned(results: Sequence[Result], evidence: _Evidence) -> str:
     if any(one.result in ("fail", "unreadable") for one in policies):
         return ""
     passed = [
-        author.a_label(one.value("header.from").rpartition("@")[2])
-        for one in policies
-        if one.result == "pass"
+        a_label(one.value("header.from").rpartition("@")[2]) for one in policies if one.result == "pass"
     ]
     if passed:
         return "DMARC passed" if set(passed) == {evidence.author.domain} else ""
@@ -234,5 +233,5 @@ def _aligned(results: Sequence[Result], evidence: _Evidence) -> str:
 def _speaker(one: Result) -> str:
     """The domain for which a result speaks; what a client called itself (`smtp.helo`) speaks for nobody."""
     if one.method == "dkim":  # Google names the identity alone, whose domain is the signer's or below it
-        return author.a_label(one.value("header.d") or one.value("header.i").rpartition("@")[2])
-    return author.a_label(one.value("smtp.mailfrom").rpartition("@")[2])
+        return a_label(one.value("header.d") or one.value("header.i").rpartition("@")[2])
+    return a_label(one.value("smtp.mailfrom").rpartition("@")[2])

@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping
 
-from agent.letters import alignment, author, body, deciding, headers, quotes, roles, threads
+from agent.addresses import a_label
+from agent.letters import alignment, body, deciding, headers, quotes, roles, threads
 from agent.letters.headers import Mail
 from agent.message import VERIFIED, Attachment, Message
 
@@ -81,9 +82,7 @@ def answer_to(parsed: Mail, *, sender: str, level: str) -> str:
     named = headers.addresses(parsed, "Reply-To")
     if level != VERIFIED or len(named) != 1 or named[0] == sender:
         return ""
-    wanted, own = (
-        alignment.organisation(author.a_label(one.rpartition("@")[2])) for one in (named[0], sender)
-    )
+    wanted, own = (alignment.organisation(a_label(one.rpartition("@")[2])) for one in (named[0], sender))
     return named[0] if wanted and wanted == own else ""
 
 

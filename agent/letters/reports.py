@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from email.message import Message
 
-from agent.letters import deciding, headers, nature
+from agent.addresses import comparable
+from agent.letters import headers, nature
 from agent.letters.headers import Mail
 
 _MOST_PARTS = 50
@@ -64,7 +65,7 @@ def read(mail: Mail, *, own: Collection[str] = ()) -> Report | None:
     found = _original_id(parts)
     if not found:
         return None
-    ours = {deciding.comparable(address) for address in own}
+    ours = {comparable(address) for address in own}
     recipients = [one for one in _recipients(parts) if one.address not in ours]
     if recipients:
         worst = next(
@@ -124,7 +125,7 @@ def _recipient(block: Mail) -> _Recipient:
     address = headers.field(block, "Final-Recipient") or headers.field(block, "Original-Recipient")
     status = _STATUS.search(headers.field(block, "Status"))
     return _Recipient(
-        address=deciding.comparable(address.partition(";")[2].strip().strip("<>")),
+        address=comparable(address.partition(";")[2].strip().strip("<>")),
         action=re.split(r"[\s(;]", headers.field(block, "Action").strip().lower(), maxsplit=1)[0],
         status=status[1] if status else "",
         said=headers.field(block, "Diagnostic-Code").partition(";")[2].strip()[:_LONGEST_WORDS],

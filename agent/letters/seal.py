@@ -15,8 +15,8 @@ from collections.abc import Collection
 import dkim
 from dkim.util import parse_tag_value
 
+from agent.addresses import a_label
 from agent.letters import signature, stamp
-from agent.letters.author import a_label
 from agent.letters.records import Lookup, NoAnswerError, tags
 
 _MOST_SEALS = 10

@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from dkim.canonicalization import CanonicalizationPolicy
 from dkim.util import parse_tag_value
 
+from agent.addresses import a_label
 from agent.letters import headers
-from agent.letters.author import a_label
 from agent.letters.records import Lookup, NoAnswerError, tags
 
 FIELD = b"dkim-signature"

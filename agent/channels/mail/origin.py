@@ -10,10 +10,11 @@ import logging
 from dataclasses import replace
 
 from agent import logs
+from agent.addresses import a_label
 from agent.channels.mail.account import Account
 from agent.channels.mail.learning import Learning
 from agent.channels.mail.resolver import Resolver
-from agent.letters import author, headers, identity, reading
+from agent.letters import headers, identity, reading
 from agent.message import Message
 
 _log = logging.getLogger(__name__)
@@ -34,9 +35,7 @@ class Origin:
         """
         self._learning = learning
         self._resolver = Resolver(account.settings.text("mail.nameserver"))
-        domains = (
-            author.a_label(word) for word in account.settings.text("mail.sealers").replace(",", " ").split()
-        )
+        domains = (a_label(word) for word in account.settings.text("mail.sealers").replace(",", " ").split())
         self._sealers = frozenset(domain for domain in domains if domain)
 
     def of_head(self, message: Message, head: bytes) -> Message:
