@@ -113,7 +113,11 @@ def identify(
 
 
 def _by_signature(evidence: _Evidence, *, is_last_try: bool) -> Identity:
-    nothing = Identity(sender=evidence.author.address, level=UNVERIFIED, why="nothing proves who wrote it")
+    nothing = Identity(
+        sender=evidence.author.address,
+        level=UNVERIFIED,
+        why="it bears no signature of its domain, and no stamp of the mail provider",
+    )
     if evidence.records is None:
         return nothing
     try:

@@ -44,7 +44,10 @@ def test_a_signed_mail_is_verified_and_an_unsigned_one_gets_no_answer(
     assert (message.text, message.level, message.evidence) == ("true", VERIFIED, "signed by nisse.test")
     assert message.written_at > 0
     (refused,) = house.wait_for_messages(1, "refused")
-    assert (refused.level, refused.evidence) == (UNVERIFIED, "nothing proves who wrote it")
+    assert (refused.level, refused.evidence) == (
+        UNVERIFIED,
+        "it bears no signature of its domain, and no stamp of the mail provider",
+    )
 
 
 @pytest.mark.rule("E29")
