@@ -29,7 +29,7 @@ test-brain-soak: ## the long test of the brain: 500 mixed requests, hang-ups and
 	@$(PYTHON) -m tests.brain.soaking
 
 .PHONY: test-mail-matrix
-test-mail-matrix: ## every line of the mail checklist with its tests, the kind of server and the result (build/report)
+test-mail-matrix: ## every line of the mail checklist with its tests, the kind of server and the result
 	@provisioning/setup.sh test
 	@$(PYTHON) -m tests.mail.matrix
 
@@ -54,7 +54,7 @@ test-mail-idle: ## memory and writes of the idle mail channel, and bytes written
 
 FUZZ_SECONDS := 1200
 .PHONY: fuzz-mail
-fuzz-mail: ## spoilt mails to everything that reads mail (20 minutes, build/report/fuzz-mail.json); less with FUZZ_SECONDS=60
+fuzz-mail: ## spoilt mails to everything that reads mail (20 minutes); less with FUZZ_SECONDS=60
 	@provisioning/setup.sh test
 	@$(PYTHON) -m tests.letters.fuzzing --seconds $(FUZZ_SECONDS)
 

@@ -15,6 +15,7 @@ from typing import Any
 from tests.bench.crowd import LOOPS
 from tests.bench.peers import EXAMPLE, HIGH_LEVEL, LLAMA_SERVER, OURS, RAW
 from tests.bench.stage import Book
+from tests.measured import holds
 
 SYSTEMS = (OURS, LLAMA_SERVER, EXAMPLE, HIGH_LEVEL, RAW)
 
@@ -264,14 +265,6 @@ def _check(aim: Aim, values: Sequence[float], beside: Mapping[str, float | None]
         about=aim.about,
         beside=beside,
     )
-
-
-def holds(value: float, goal: str) -> bool:
-    """Whether a value reaches a goal such as `>= 0.97`; no goal is always reached."""
-    if not goal:
-        return True
-    word, limit = goal.split()
-    return value >= float(limit) if word == ">=" else value <= float(limit)
 
 
 def _rounded(value: Any) -> Any:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.bench.asking import Answered
-from tests.bench.figures import Check, checks, holds, percentile, summary, table
+from tests.bench.figures import Check, checks, percentile, summary, table
 from tests.bench.peers import LLAMA_SERVER, OURS, RAW
 from tests.bench.stage import Book
+from tests.measured import holds
 
 
 def book(**samples: dict[str, list[float]]) -> Book:

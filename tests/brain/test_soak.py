@@ -17,4 +17,4 @@ def test_nothing_leaks_breaks_or_comes_out_wrong(models: Path, tmp_path: Path) -
     result = soak.run(warm_up=40, requests=60)
     assert not result.faults
     assert result.compared > 20
-    assert [check for check in result.checks() if not check["holds"]] == []
+    assert [check for check in result.checks() if not check.holds] == []

@@ -1,13 +1,12 @@
 """`make test-mail-idle`: what the mail channel needs while nothing happens, and what an answered mail costs the disk.
 
-Owns: the run against real Postfix and Dovecot with a scripted brain, and build/report/mail-idle.json. Does not know: how the channel
+Owns: the run against real Postfix and Dovecot with a scripted brain, and build/report/test-mail-idle.json. Does not know: how the channel
 saves. Bytes are those that the kernel counts as handed to the disk for a process (`write_bytes` in /proc/PID/io), its log included.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -22,9 +21,10 @@ from agent.errors import NisseError
 from tests.fakes.brain import Brain
 from tests.live.postoffice import PostOffice
 from tests.live.running import CHECKOUT, Running, until
+from tests.measured import Check, measured, write
 from tests.test_journey import ANNA, letter, mail_settings
 
-REPORT = CHECKOUT / "build" / "report" / "mail-idle.json"
+TARGET = "test-mail-idle"
 _SETTLED_S = 30.0  # after the start, before anything is counted
 _ANSWERED_S = 600.0
 _MEGABYTE = 1_000_000
@@ -133,10 +133,16 @@ def main() -> int:
     parser.add_argument("--mails", type=int, default=50)
     given = parser.parse_args()
     report = measure(given.minutes, given.mails)
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(json.dumps(asdict(report), indent=2) + "\n")
-    sys.stdout.write(REPORT.read_text())
-    return 0 if report.answered == given.mails else 1
+    found = [
+        Check(name="channel_rss", value=report.channel_rss_mb, unit="MB"),
+        Check(name="channel_own_memory", value=report.channel_own_mb, unit="MB"),
+        Check(name="channel_cpu_per_hour", value=report.channel_cpu_seconds_per_hour, unit="s"),
+        Check(name="bytes_per_idle_hour", value=sum(report.bytes_per_idle_hour.values()), unit="bytes"),
+        Check(name="bytes_per_answer", value=report.bytes_per_answer_in_all, unit="bytes"),
+        Check(name="answered", value=report.answered, goal=f">= {given.mails}"),
+    ]
+    write(TARGET, found, run=asdict(report))
+    return measured(found)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`make test-mail-kill`: many mails while processes are killed and the mail server restarts; every mail must get exactly one answer.
 
 Owns: the run against real Postfix and Dovecot (feeding mails, kill -9 at random moments, restarts of Dovecot), the count, and
-build/report/mail-kill.json. Does not know: how the house keeps its promise.
+build/report/test-mail-kill.json. Does not know: how the house keeps its promise.
 
 The processes are the mail channel, conversation, recall and a brain: a scripted one, or with `--real` the real one with a real model.
 They are started again at once, as the supervisor does. Among the mails are some that must never be answered.
@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -29,9 +29,10 @@ from agent.errors import NisseError
 from tests.conftest import CHAT_MODEL, MODELS_FOLDER
 from tests.live.postoffice import PostOffice
 from tests.live.running import CHECKOUT, Running, until
+from tests.measured import REPORTS, Check, measured, write
 from tests.test_journey import ANNA, BOX, STRANGER, letter, mail_settings
 
-REPORT = CHECKOUT / "build" / "report" / "mail-kill.json"
+TARGET = "test-mail-kill"
 VICTIMS = ("channel", "conversation", "brain")
 _UNDESERVING_EVERY = 10  # one mail that must not be answered for so many that must
 _STALLED_S = 240.0  # without a single answer, once all mails are in
@@ -56,11 +57,6 @@ class Report:
     found_after_a_crash: int = 0  # answers that the channel found gone out instead of sending them again
     seconds: float = 0.0
     seed: int = 0
-
-    @property
-    def passed(self) -> bool:
-        """Whether the promise was kept."""
-        return not (self.lost or self.twice or self.wrong or self.undeserving_answered)
 
 
 class Keeper:
@@ -309,16 +305,40 @@ def _judge(report: Report, keeper: Keeper, box: Mailbox, wanted: argparse.Namesp
     report.own_deaths = dict(keeper.own_deaths)
 
 
-def write(report: Report) -> None:
-    """Puts the run into the report; the run with the real model has a place of its own in it."""
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    known = json.loads(REPORT.read_text()) if REPORT.exists() else {}
-    body = asdict(report) | {"passed": report.passed}
-    if report.brain == "scripted":
-        known = body | ({"real_model": known["real_model"]} if "real_model" in known else {})
-    else:
-        known["real_model"] = body
-    REPORT.write_text(json.dumps(known, indent=1) + "\n")
+def checks(report: Report, wanted: argparse.Namespace) -> list[Check]:
+    """The figures with their goals.
+
+    Args:
+        report: What came of the run.
+        wanted: What was asked for.
+    """
+    return [
+        Check(name="mails", value=report.mails, goal=f">= {wanted.mails}"),
+        Check(name="kills", value=report.kills, goal=f">= {wanted.kills}"),
+        Check(name="lost", value=report.lost, goal="<= 0"),
+        Check(name="twice", value=report.twice, goal="<= 0"),
+        Check(name="wrong_answers", value=report.wrong, goal="<= 0"),
+        Check(name="undeserving_answered", value=report.undeserving_answered, goal="<= 0"),
+        Check(name="dovecot_restarts", value=report.dovecot_restarts, goal=f">= {wanted.restarts}"),
+        Check(name="own_deaths", value=sum(report.own_deaths.values()), goal="<= 0"),
+        Check(name="seconds", value=report.seconds, unit="s"),
+    ]
+
+
+def _keep(report: Report, found: list[Check]) -> None:
+    """The run with the real model has a place of its own in the report, beside the other's."""
+    file = REPORTS / f"{TARGET}.json"
+    if report.brain == "scripted" or not file.exists():
+        write(TARGET, found, run=asdict(report))
+        return
+    known = json.loads(file.read_text(encoding="utf-8"))
+    earlier = [
+        Check(**{key: one[key] for key in ("name", "value", "unit", "goal")})
+        for one in known["checks"]
+        if not one["name"].startswith("real_")
+    ]
+    beside = [replace(one, name=f"real_{one.name}") for one in found]
+    write(TARGET, [*earlier, *beside], run=known.get("run"), real_run=asdict(report))
 
 
 def main() -> int:
@@ -333,9 +353,9 @@ def main() -> int:
     wanted = asked.parse_args()
     with tempfile.TemporaryDirectory(prefix="nisse-") as folder, PostOffice(Path(folder)) as office:
         report = run(office, Path(folder) / "home", wanted)
-    write(report)
-    sys.stdout.write(json.dumps(asdict(report)) + "\n")
-    return 0 if report.passed and report.kills >= wanted.kills else 1
+    found = checks(report, wanted)
+    _keep(report, found)
+    return measured(found)
 
 
 if __name__ == "__main__":

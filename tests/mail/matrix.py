@@ -1,6 +1,6 @@
 """`make test-mail-matrix`: runs every test that proves a line of the mail checklist, and shows line, test, kind of server and result.
 
-Owns: the table, printed and written to build/report/mail-matrix.{json,md}. It fails if a test does, or if a line has none.
+Owns: the table, printed and written to build/report/test-mail-matrix.{json,md}.
 Does not know: the tests; they name their lines themselves.
 """
 
@@ -11,16 +11,16 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
 from tests.mail.checklist import LINES
+from tests.measured import REPORTS, Check, measured, write
 
-REPORT = Path(__file__).parents[2] / "build" / "report"
+TARGET = "test-mail-matrix"
 REAL, FAKE, NONE = "real", "fake", "none (pure)"
+_TESTS_FAILED = 1  # pytest's exit status; a greater one: they could not be run
 _WORST_FIRST = ("failed", "skipped", "passed", "not run")
 
 
@@ -100,24 +100,21 @@ def main(arguments: Sequence[str]) -> int:
         return status
     status = int(pytest.main(["-m", "rule", "-q", "--no-header", *arguments], plugins=[collector]))
     rows = collector.rows()
-    REPORT.mkdir(parents=True, exist_ok=True)
-    bad = [row for row in rows if row.result != "passed"]
-    summary: dict[str, Any] = {
-        "lines": len(LINES),
-        "lines_with_a_test": len({row.line for row in rows if row.test}),
-        "tests": len({row.test for row in rows if row.test}),
-        "passed": status == 0 and not bad,
-        "rows": [asdict(row) for row in rows],
-    }
-    (REPORT / "mail-matrix.json").write_text(json.dumps(summary, indent=1) + "\n")
-    (REPORT / "mail-matrix.md").write_text(as_markdown(rows))
     for row in rows:
         sys.stdout.write(f"{row.line:4} {row.result:8} {row.server:12} {row.test.rpartition('/')[2]}\n")
-    tests, covered = summary["tests"], summary["lines_with_a_test"]
-    sys.stdout.write(
-        f"{covered} of {len(LINES)} lines have a test; {tests} tests, {len(bad)} rows not passed\n"
-    )
-    return status or int(bool(bad))
+    found = [
+        Check(name="lines", value=len(LINES)),
+        Check(
+            name="lines_with_a_test",
+            value=len({row.line for row in rows if row.test}),
+            goal=f">= {len(LINES)}",
+        ),
+        Check(name="tests", value=len({row.test for row in rows if row.test})),
+        Check(name="rows_not_passed", value=sum(row.result != "passed" for row in rows), goal="<= 0"),
+    ]
+    write(TARGET, found, rows=[asdict(row) for row in rows])
+    (REPORTS / f"{TARGET}.md").write_text(as_markdown(rows), encoding="utf-8")
+    return measured(found) if status <= _TESTS_FAILED else status
 
 
 if __name__ == "__main__":

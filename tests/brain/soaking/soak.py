@@ -12,7 +12,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 import psutil
@@ -23,6 +23,7 @@ from tests.brain.soaking.reference import Expected, expect
 from tests.brain.soaking.wishes import Wish, Wishes, bodies, patterns
 from tests.conftest import CHAT_MODEL
 from tests.live.running import Running, until
+from tests.measured import Check
 
 AT_ONCE = 8
 MOST_GROWTH = 0.02
@@ -64,30 +65,23 @@ class Result:
         """Faults of a kind."""
         return sum(fault == kind for fault, _ in self.faults)
 
-    def checks(self) -> list[dict[str, Any]]:
+    def checks(self) -> list[Check]:
         """The figures with their goals."""
         return [
-            _check("memory_growth", round(self.growth, 4), f"<= {MOST_GROWTH}", self.growth <= MOST_GROWTH),
-            _check("wrong_answers", self.count(WRONG), "<= 0", not self.count(WRONG)),
-            _check("unclean_errors", self.count(UNCLEAN), "<= 0", not self.count(UNCLEAN)),
-            _check("lost_requests", self.count(LOST), "<= 0", not self.count(LOST)),
-            _more("threads_more", self.after.threads - self.before.threads),
-            _more("descriptors_more", self.after.descriptors - self.before.descriptors),
+            Check(
+                name="memory_growth",
+                value=self.growth,
+                unit="of the resident memory",
+                goal=f"<= {MOST_GROWTH}",
+            ),
+            Check(name="wrong_answers", value=self.count(WRONG), goal="<= 0"),
+            Check(name="unclean_errors", value=self.count(UNCLEAN), goal="<= 0"),
+            Check(name="lost_requests", value=self.count(LOST), goal="<= 0"),
+            Check(name="threads_more", value=self.after.threads - self.before.threads, goal="<= 0"),
+            Check(
+                name="descriptors_more", value=self.after.descriptors - self.before.descriptors, goal="<= 0"
+            ),
         ]
-
-
-def _check(name: str, value: float, goal: str, holds: bool) -> dict[str, Any]:
-    return {
-        "name": name,
-        "value": value,
-        "unit": "of the resident memory" if name == "memory_growth" else "",
-        "goal": goal,
-        "holds": holds,
-    }
-
-
-def _more(name: str, value: int) -> dict[str, Any]:
-    return _check(name, value, "<= 0", value <= 0)
 
 
 class Soak:

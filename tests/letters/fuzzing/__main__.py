@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import random
 import sys
 import time
@@ -20,8 +19,9 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.letters.fuzzing import mutations, readers
+from tests.measured import REPORTS, Check, measured, write
 
-REPORT = Path("build/report/fuzz-mail.json")
+TARGET = "fuzz-mail"
 SLOWEST_S = 5.0  # a mail that takes longer keeps a household's others waiting
 _PER_ROUND = 400
 
@@ -100,7 +100,7 @@ class Fuzzing:
         if key in self.faults:
             self.faults[key]["times"] += 1
             return
-        folder = REPORT.parent / "fuzz-mail"
+        folder = REPORTS / TARGET
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{hashlib.sha256(self._last).hexdigest()[:12]}.eml"
         file.write_bytes(self._last)
@@ -112,22 +112,23 @@ class Fuzzing:
             "times": 1,
         }
 
+    @property
+    def seconds(self) -> float:
+        """How long it has run."""
+        return time.monotonic() - self._began
+
     def report(self) -> dict[str, Any]:
-        """The figures."""
-        seconds = time.monotonic() - self._began
+        """More than the figures."""
         return {
-            "seconds": round(seconds, 1),
-            "mails": self.mails,
-            "mails_per_second": round(self.mails / seconds, 1),
+            "mails_per_second": round(self.mails / self.seconds, 1),
             "seeds": len(mutations.SEEDS),
             "sizes": dict(sorted(self.sizes.items(), key=lambda item: len(item[0]))),
-            "slowest_seconds": round(self.slowest, 3),
             "faults": list(self.faults.values()),
         }
 
 
 def main() -> int:
-    """Runs, writes the report. Returns 0 if no reader raised anything."""
+    """Runs, writes the report. Returns 0 if that could be done, whatever was found."""
     parser = argparse.ArgumentParser(prog="fuzz-mail")
     parser.add_argument("--seconds", type=float, default=1200.0)
     parser.add_argument(
@@ -136,11 +137,14 @@ def main() -> int:
     given_ = parser.parse_args()
     fuzzing = Fuzzing(given_.seconds)
     fuzzing.run(given_.seed)
-    report = {"first_seed": given_.seed, **fuzzing.report()}
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    sys.stdout.write(f"{json.dumps(report, indent=2)}\n")
-    return 1 if report["faults"] else 0
+    found = [
+        Check(name="seconds", value=round(fuzzing.seconds, 1), unit="s"),
+        Check(name="mails", value=fuzzing.mails),
+        Check(name="faults", value=len(fuzzing.faults), goal="<= 0"),
+        Check(name="slowest", value=fuzzing.slowest, unit="s", goal=f"<= {SLOWEST_S}"),
+    ]
+    write(TARGET, found, first_seed=given_.seed, **fuzzing.report())
+    return measured(found)
 
 
 if __name__ == "__main__":

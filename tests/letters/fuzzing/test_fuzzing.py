@@ -21,7 +21,7 @@ def test_a_fault_is_noted_once_with_its_mail(monkeypatch: pytest.MonkeyPatch, tm
         return whole(mail, **more)
 
     monkeypatch.setattr(reading, "read", brittle)
-    monkeypatch.setattr(fuzzing, "REPORT", tmp_path / "fuzz-mail.json")
+    monkeypatch.setattr(fuzzing, "REPORTS", tmp_path)
     run = fuzzing.Fuzzing(3.0)
     run.run(1)
     (fault,) = run.report()["faults"]
