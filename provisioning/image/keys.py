@@ -6,7 +6,7 @@ Does not know: where a real key lies; it is named by an option and never copied.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,9 +65,7 @@ def _make(pair: Pair) -> None:
 def _certificate(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _NAME)])
     # From the beginning of the year: the clock of a box that has just been plugged in may be behind by some days.
-    begin = datetime.datetime.now(datetime.UTC).replace(
-        month=1, day=1, hour=0, minute=0, second=0, microsecond=0
-    )
+    begin = dt.datetime.now(dt.UTC).replace(month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
     return (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -75,7 +73,7 @@ def _certificate(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin)
-        .not_valid_after(begin + datetime.timedelta(days=365 * _YEARS))
+        .not_valid_after(begin + dt.timedelta(days=365 * _YEARS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())

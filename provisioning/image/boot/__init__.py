@@ -1,6 +1,6 @@
 """What starts a box: GRUB's script and its counters, and RAUC's settings, filled in for a board.
 
-Owns: `grub.cfg.in`, `grubenv.in` and `rauc.conf.in`, and what they become.
+Owns: `grub.cfg.in` and `rauc.conf.in`, and what they become.
 Does not know: where the builder puts them, nor what a board is beyond its name and its console.
 """
 
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from provisioning.slots import counters
+
 _HERE = Path(__file__).parent
-_BLOCK = 1024  # bytes; GRUB writes this file in place and never makes it longer
-_SIGN = b"# GRUB Environment Block\n"
 
 # What GRUB's core needs to find the ESP, read both slots, and count. The rest of GRUB is left out.
 GRUB_MODULES = (
@@ -31,8 +31,7 @@ def grub_configuration(*, console: str) -> str:
 
 def grub_environment() -> bytes:
     """The counters of a box that was never started: slot A holds a system, slot B none."""
-    lines = (_HERE / "grubenv.in").read_bytes()
-    return (_SIGN + lines).ljust(_BLOCK, b"#")
+    return counters.fresh()
 
 
 def rauc_configuration(*, board: str) -> str:
