@@ -23,10 +23,14 @@ def grub_configuration(*, console: str) -> str:
     """The script that chooses a slot.
 
     Args:
-        console: The board's serial console as the kernel wants it, such as `ttyS0,115200`. What the box says goes there and to the
-            screen.
+        console: The board's serial console as the kernel wants it, such as `ttyS0,115200`; several with spaces between them, of which
+            the kernel takes those that there are. What the box says goes there and to the screen.
     """
-    return (_HERE / "grub.cfg.in").read_text(encoding="utf-8").replace("@SERIAL@", console)
+    return (
+        (_HERE / "grub.cfg.in")
+        .read_text(encoding="utf-8")
+        .replace("@SERIAL@", " console=".join(console.split()))
+    )
 
 
 def grub_environment() -> bytes:
