@@ -66,6 +66,15 @@ bench: ## set up the peers and compare the brain with them (25 minutes); less wi
 	@tests/bench/setup.sh qwen2.5-coder-0.5b-instruct-q4_k_m
 	@$(PYTHON) -m tests.bench --rounds "$(BENCH_ROUNDS)" --only "$(ONLY)"
 
+BOARD := pc
+MODEL :=
+FRESH :=
+PLAN :=
+.PHONY: image
+image: ## the file to flash, for BOARD=pc|arm64|rpi (5 minutes, the first time 25); MODEL=none or a name, FRESH=1, PLAN=1 only says how
+	@provisioning/setup.sh image $(BOARD)
+	@$(PYTHON) -m provisioning.image --board $(BOARD) $(if $(MODEL),--model $(MODEL)) $(if $(FRESH),--fresh) $(if $(PLAN),--plan)
+
 .PHONY: clean
 clean: ## remove what was built or fetched here (not what the house knows)
 	rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache ./*.egg-info

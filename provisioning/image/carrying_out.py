@@ -90,7 +90,7 @@ def run(command: Command, log: Path) -> None:
     Raises:
         UnavailableError: It is not installed, or it failed.
     """
-    with log.open("ab") as output:
+    with log.open("ab") as output, (command.reads or Path(os.devnull)).open("rb") as source:
         output.write(f"\n$ {command.line}\n".encode())
         output.flush()
         began = output.tell()
@@ -98,7 +98,7 @@ def run(command: Command, log: Path) -> None:
             done = subprocess.run(  # noqa: S603 - the plan's own command
                 command.words,
                 env=os.environ | command.variables,
-                stdin=subprocess.DEVNULL,
+                stdin=source,
                 stdout=output,
                 stderr=output,
                 check=False,

@@ -15,6 +15,7 @@ from provisioning.image.board import Board, Common
 EMBEDDER = "all-minilm-l6-v2"
 DEFAULT_MODEL = "qwen2.5-coder-0.5b-instruct-q4_k_m"
 _NAMESPACE = uuid.UUID("7c0e1a86-7d6c-4d0c-9a43-3f6f1b8a5e11")
+_STEADY_EPOCH = "1767225600"  # 2026-01-01
 _TARGET_PYTHON = "3.13"  # trixie's
 
 
@@ -27,6 +28,7 @@ class Job:
     common: Common
     version: str
     epoch: int  # seconds since 1970: no file of the image is younger, so that two builds agree
+    lock: str  # the text of provisioning/lock/run.txt
     python: str  # the interpreter whose pip, cmake and setuptools are used
     model: str = DEFAULT_MODEL  # the chat model that travels in the image; empty: none
     mirrors: tuple[str, ...] = ()  # of Debian; empty: mmdebstrap's own choice
@@ -94,6 +96,11 @@ class Job:
             "LC_ALL": "C.UTF-8",
             "TZ": "UTC",
         }
+
+    @property
+    def steady_variables(self) -> dict[str, str]:
+        """The same for what is kept over many commits, whose clock therefore is not the last commit's."""
+        return {**self.variables, "SOURCE_DATE_EPOCH": _STEADY_EPOCH}
 
     def identity(self, of: str) -> str:
         """A UUID for a part of the image: always the same for the same board, version and moment."""

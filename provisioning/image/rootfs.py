@@ -51,7 +51,7 @@ def steps(job: Job) -> tuple[Step, ...]:
     fetching = Step(
         name="rootfs",
         says=f"Debian {job.common.suite} for {job.board.kind.name}",
-        actions=(Command(bootstrap(job), job.variables),),
+        actions=(Command(bootstrap(job), job.steady_variables),),
         product=job.tarball,
     )
     unpacking = Step(

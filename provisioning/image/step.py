@@ -19,12 +19,14 @@ class Command:
 
     words: tuple[str, ...]
     variables: Mapping[str, str] = field(default_factory=dict)
+    reads: Path | None = None  # its standard input
 
     @property
     def line(self) -> str:
         """As a shell would take it."""
         assignments = [f"{name}={shlex.quote(value)}" for name, value in self.variables.items()]
-        return " ".join([*assignments, shlex.join(self.words)])
+        source = [f"<{self.reads}"] if self.reads else []
+        return " ".join([*assignments, shlex.join(self.words), *source])
 
 
 @dataclass(frozen=True)
