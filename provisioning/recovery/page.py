@@ -26,10 +26,14 @@ _STYLE = (
 )
 _STEPS = (
     "Switch the box off, wait ten seconds, and switch it on again. What the house knows is kept.",
-    "If that does not help, write the newest image onto another card or stick and start from that one; keep the old one: "
-    "what the house knows lies on it.",
-    "If nothing on the old one is dear to you: put an empty file named RESET beside SETUP-CODE.txt on the boot partition "
-    "(any computer shows it) and start again. This erases everything that the house knew.",
+    (
+        "If that does not help, write the newest image onto another card or stick and start from that one; keep the old one: "
+        "what the house knows lies on it."
+    ),
+    (
+        "If nothing on the old one is dear to you: put an empty file named RESET beside SETUP-CODE.txt on the boot partition "
+        "(any computer shows it) and start again. This erases everything that the house knew."
+    ),
 )
 
 
