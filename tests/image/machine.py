@@ -89,7 +89,7 @@ class Machine:
     @property
     def serial(self) -> bytes:
         """What the box has said on its serial port since it was last plugged in."""
-        log = self._serial_log
+        log = self.serial_log
         return log.read_bytes() if log.exists() else b""
 
     @property
@@ -222,7 +222,8 @@ class Machine:
         self._qmp = self._shell = self._disk = self._process = None
 
     @property
-    def _serial_log(self) -> Path:
+    def serial_log(self) -> Path:
+        """Where what it says is kept."""
         return self.folder / f"serial-{self.starts}.log"
 
     def _last_words(self) -> str:
@@ -240,7 +241,7 @@ class Machine:
         ]  # fmt: skip
 
     def _serial_ports(self) -> Iterator[str]:
-        for name, log in (("console", self._serial_log), ("shell", self.folder / "shell.log")):
+        for name, log in (("console", self.serial_log), ("shell", self.folder / "shell.log")):
             yield from (
                 "-chardev",
                 f"socket,id={name},path={self.folder / name},server=on,wait=off,logfile={log}",

@@ -19,7 +19,7 @@ from pathlib import Path
 UNIT = "nisse-test-shell.service"
 _READY, _MARK, _END = b"@@ready", "@@status", "@@end"
 _WANTED_BY = "sysinit.target"
-_COMMAND_S = 120.0
+_COMMAND_S = 240.0  # an emulated box that has just been started
 
 
 def options(tty: str) -> tuple[str, ...]:
@@ -69,6 +69,7 @@ class Shell:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(str(port))
         self._heard = b""
+        self._is_ready = False
 
     def wait(self, seconds: float) -> None:
         """Waits until the shell is there.
@@ -76,7 +77,9 @@ class Shell:
         Raises:
             TimeoutError: It did not come.
         """
-        self._until(_READY, seconds)
+        if not self._is_ready:
+            self._until(_READY, seconds)
+            self._is_ready = True
 
     def run(self, command: str, *, seconds: float = _COMMAND_S) -> Said:
         """Runs a script of /bin/sh.
@@ -84,6 +87,7 @@ class Shell:
         Raises:
             TimeoutError: It did not end in time.
         """
+        self.wait(seconds)
         coded = base64.b64encode(command.encode()).decode()
         self._heard = b""
         lines = [
