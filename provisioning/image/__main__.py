@@ -38,7 +38,8 @@ def main(words: list[str]) -> int:
             print("\n".join(line for step in steps for line in step.lines()))
             return 0
         _check(job)
-        seconds = carry_out(steps, job.out, fresh=job.fresh, say=lambda line: print(line, flush=True))
+        fresh = [step.name for step in steps if arguments.fresh in ("all", step.name)]
+        seconds = carry_out(steps, job.out, fresh=fresh, say=lambda line: print(line, flush=True))
     except NisseError as wrong:
         print(f"{wrong.message}\n{wrong.hint}".strip(), file=sys.stderr)
         return 1
@@ -70,7 +71,10 @@ def _parser() -> argparse.ArgumentParser:
         type=_place,
         help="certificate of those whose updates the box takes (a development key's)",
     )
-    parser.add_argument("--fresh", action="store_true", help="keep nothing of earlier builds")
+    parser.add_argument(
+        "--fresh", nargs="?", const="all", default="", metavar="STEP", help="make a step anew, or all of them"
+    )
+    parser.add_argument("--out", type=_place, help="where the files go (build/image/BOARD)")
     parser.add_argument("--until", default="", help="the last step to do")
     return parser
 
@@ -102,7 +106,7 @@ def _job(arguments: argparse.Namespace) -> Job:
         mirrors=tuple(arguments.mirror or ([named] if named else [])),
         apt_options=tuple(arguments.aptopt),
         keyring=arguments.keyring,
-        fresh=arguments.fresh,
+        place=arguments.out,
     )
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from agent.errors import NisseError, UnavailableError
@@ -20,13 +20,13 @@ _TAIL_LINES = 15
 Say = Callable[[str], None]
 
 
-def carry_out(steps: Sequence[Step], out: Path, *, fresh: bool, say: Say) -> dict[str, float]:
+def carry_out(steps: Sequence[Step], out: Path, *, fresh: Collection[str] = (), say: Say) -> dict[str, float]:
     """Runs the steps; the seconds of each.
 
     Args:
         steps: In their order.
         out: Where `build.log` and `seconds.json` go.
-        fresh: Leave out nothing.
+        fresh: Names of steps whose product of an earlier build is not kept.
         say: Told each line for people.
 
     Raises:
@@ -40,7 +40,7 @@ def carry_out(steps: Sequence[Step], out: Path, *, fresh: bool, say: Say) -> dic
     for number, step in enumerate(steps, start=1):
         say(f"[{number}/{len(steps)}] {step.name}: {step.says}")
         began = time.monotonic()
-        if not fresh and _is_there(step):
+        if step.name not in fresh and _is_there(step):
             say(f"    kept from before: {step.product}")
         else:
             _run(step, log)

@@ -36,7 +36,9 @@ def steps(job: Job) -> tuple[Step, ...]:
             actions=(
                 Work("copy rootfs/: owner root, 0644, or 0755 where it can be run", lambda: lay_over(job)),
                 Work("write /etc/nisse/image.toml, RAUC's settings and certificate", lambda: _name(job)),
-                Command(("systemd-sysusers", f"--root={tree}")),
+                Command(
+                    ("systemd-sysusers", f"--root={tree}"), job.variables
+                ),  # the day goes into /etc/shadow
                 Command(("systemctl", f"--root={tree}", "preset-all")),
             ),
         ),

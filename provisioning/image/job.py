@@ -34,13 +34,13 @@ class Job:
     mirrors: tuple[str, ...] = ()  # of Debian; empty: mmdebstrap's own choice
     apt_options: tuple[str, ...] = ()  # a proxy, for instance; for the build only
     keyring: Path | None = None  # whose updates the box accepts; None: a development key's
-    fresh: bool = False  # keep nothing of earlier builds
+    place: Path | None = None  # where the board's files go; None: build/image/<board>
     target_python: str = _TARGET_PYTHON
 
     @property
     def out(self) -> Path:
         """Where the board's files lie."""
-        return self.checkout / "build" / "image" / self.board.name
+        return self.place or self.checkout / "build" / "image" / self.board.name
 
     @property
     def wheelhouse(self) -> Path:
