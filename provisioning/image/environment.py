@@ -78,7 +78,13 @@ def own_files(checkout: Path) -> list[str]:
             f"{checkout} is no git checkout.", hint="Clone the project; git says which files belong to it."
         )
     names = told.stdout.decode().split("\0")
-    return sorted(name for name in set(names) if name and (checkout / name).is_file())
+    # A link may point to what is there only on the box, or to /dev/null.
+    there = (
+        name
+        for name in set(names)
+        if name and ((checkout / name).is_symlink() or (checkout / name).is_file())
+    )
+    return sorted(there)
 
 
 def _copy_own(job: Job, own: Path) -> None:

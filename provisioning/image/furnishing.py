@@ -23,7 +23,6 @@ from provisioning.image.rootfs import tidy
 from provisioning.image.step import Command, Step, Work
 
 _MODELS = "usr/share/nisse/models"
-_LINKS = {"etc/resolv.conf": "../run/systemd/resolve/stub-resolv.conf"}
 
 
 def steps(job: Job) -> tuple[Step, ...]:
@@ -65,12 +64,7 @@ def lay_over(job: Job) -> None:
         target.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
     for name in ("efi", "data"):
         (job.tree / name).mkdir(exist_ok=True)
-    for name, goal in _LINKS.items():
-        (job.tree / name).unlink(missing_ok=True)
-        (job.tree / name).symlink_to(goal)
     (job.tree / "etc/machine-id").write_bytes(b"")  # the first boot draws one; the root stays as it is
-    if not (job.checkout / "rootfs/etc/hostname").exists():
-        (job.tree / "etc/hostname").write_text("nisse\n", encoding="utf-8")
 
 
 def _folder(folder: Path, tree: Path) -> None:

@@ -28,6 +28,7 @@ def checkout(job: Job) -> Path:
         (job.checkout / name).chmod(0o600)
     (job.checkout / "rootfs/usr/lib/nisse/run").chmod(0o700)
     (job.checkout / "rootfs/etc/link").symlink_to("nisse/one.conf")
+    (job.checkout / "rootfs/etc/masked.service").symlink_to("/dev/null")
     (job.tree / "etc").mkdir(parents=True)
     return job.checkout
 
@@ -46,6 +47,7 @@ def test_the_overlay_has_plain_modes_whatever_the_checkouts_are(job: Job, checko
     assert mode(job.tree / "usr/lib/nisse/run") == 0o755
     assert mode(job.tree / "usr/lib/nisse") == 0o755
     assert (job.tree / "etc/link").readlink() == Path("nisse/one.conf")
+    assert (job.tree / "etc/masked.service").readlink() == Path("/dev/null")
     assert (job.tree / "etc/machine-id").read_bytes() == b""
     assert (job.tree / "efi").is_dir()
 
