@@ -40,6 +40,7 @@ _REMOVED = (
     # mmdebstrap writes the builder's own options here, such as a proxy.
     "etc/apt/apt.conf.d/99mmdebstrap",
     "etc/dpkg/dpkg.cfg.d/99mmdebstrap",
+    "var/cache/ldconfig/aux-cache",
     "var/lib/dbus/machine-id",
     "var/lib/systemd/random-seed",
     "etc/ssl/private/ssl-cert-snakeoil.key",
