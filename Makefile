@@ -95,13 +95,15 @@ ONLY_IMAGE = tests/image
 .PHONY: test-image
 test-image: ## build the image with a small model, start it in QEMU, claim it, mail it, pull its plug (build/report/test-image.json)
 	@provisioning/setup.sh test
-	@$(MAKE) image BOARD=pc MODEL=$(TEST_MODEL)
+	@provisioning/setup.sh image pc
+	@$(PYTHON) -m provisioning.image --board pc --model $(TEST_MODEL) --out build/test-image/pc
 	@$(PYTHON) -m pytest -m image $(ONLY_IMAGE)
 
 .PHONY: test-image-full
 test-image-full: ## the same, with bad updates, ten power cuts, factory reset and every hardship (hours where KVM does not work)
 	@provisioning/setup.sh test
-	@$(MAKE) image BOARD=pc MODEL=$(TEST_MODEL)
+	@provisioning/setup.sh image pc
+	@$(PYTHON) -m provisioning.image --board pc --model $(TEST_MODEL) --out build/test-image/pc
 	@$(PYTHON) -m pytest -m "image or image_full" $(ONLY_IMAGE)
 
 .PHONY: clean

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from tests.image.conftest import BOOT_S, DOCUMENT, Claimed, Plug, image_of, resident_of, until_good
+from tests.image.conftest import BOOT_S, DOCUMENT, Claimed, Plug, resident_of, until_good
 from tests.image.medium import Medium
 from tests.image.report import Report
 from tests.image.resident import letter
@@ -53,8 +54,7 @@ def test_after_a_reboot_it_answers_a_mail_with_what_it_was_taught(
     report.figure("mail_answered", value=True)
 
 
-def test_sizes(claimed: Claimed, report: Report) -> None:
-    image = image_of("pc")
+def test_sizes(claimed: Claimed, image: Path, report: Report) -> None:
     packed = image.with_name(image.name + ".zst")
     assert packed.is_file()
     report.figure("image_mb", packed.stat().st_size / 1_000_000)

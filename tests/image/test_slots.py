@@ -126,9 +126,9 @@ def test_spoilt_counters_come_back_from_their_copy(claimed: Claimed, plug: Plug)
 
 
 def test_a_signed_update_is_installed_and_kept_and_one_of_a_stranger_refused(
-    claimed: Claimed, plug: Plug, stage: Path, report: Report
+    claimed: Claimed, plug: Plug, stage: Path, image: Path, report: Report
 ) -> None:
-    stick = _stick(stage)
+    stick = _stick(stage, image.with_name("root.ext4"))
     machine = plug(claimed.disk, further_disk=stick)
     machine.plug_in().until_up(BOOT_S)
     until_good(machine)
@@ -149,11 +149,10 @@ def test_a_signed_update_is_installed_and_kept_and_one_of_a_stranger_refused(
     assert (counters["LAST_GOOD"], counters["ORDER"], counters["B_TRY"]) == ("B", "B A", "0")
 
 
-def _stick(stage: Path) -> Path:
+def _stick(stage: Path, system: Path) -> Path:
     """A stick with two bundles of the built system: one that this house's key signed, and a stranger's."""
     content = stage / "stick"
     content.mkdir()
-    system = CHECKOUT / "build" / "image" / "pc" / "root.ext4"
     small = stage / "small.ext4"
     small.write_bytes(bytes(1 << 20))
     for name, what, pair in (
