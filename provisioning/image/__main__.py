@@ -74,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fresh", nargs="?", const="all", default="", metavar="STEP", help="make a step anew, or all of them"
     )
+    parser.add_argument(
+        "--like", type=_place, metavar="FILE", help="an earlier packages.tsv; anything else is an error"
+    )
     parser.add_argument("--out", type=_place, help="where the files go (build/image/BOARD)")
     parser.add_argument("--until", default="", help="the last step to do")
     return parser
@@ -90,9 +93,13 @@ def _job(arguments: argparse.Namespace) -> Job:
     model = "" if arguments.model == "none" else arguments.model
     if model and catalogue.load().find(model).role != "chat":
         raise SettingsError(f"{model} is no chat model.", hint="`nisse fit --table` lists those.")
-    if arguments.keyring and not arguments.keyring.is_file():
-        raise SettingsError(f"There is no {arguments.keyring}.", hint="Name the PEM file of a certificate.")
-    named = os.environ.get("DEBIAN_MIRROR")
+    for named, what in (
+        (arguments.keyring, "the PEM file of a certificate"),
+        (arguments.like, "a packages.tsv"),
+    ):
+        if named and not named.is_file():
+            raise SettingsError(f"There is no {named}.", hint=f"Name {what}.")
+    mirror = os.environ.get("DEBIAN_MIRROR")
     project = tomllib.loads((_CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return Job(
         checkout=Path(),  # short names in the plan and in the log
@@ -103,9 +110,10 @@ def _job(arguments: argparse.Namespace) -> Job:
         lock=(_CHECKOUT / "provisioning" / "lock" / "run.txt").read_text(encoding="utf-8"),
         python=sys.executable,
         model=model,
-        mirrors=tuple(arguments.mirror or ([named] if named else [])),
+        mirrors=tuple(arguments.mirror or ([mirror] if mirror else [])),
         apt_options=tuple(arguments.aptopt),
         keyring=arguments.keyring,
+        like=arguments.like.read_text(encoding="utf-8") if arguments.like else "",
         place=arguments.out,
     )
 

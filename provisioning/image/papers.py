@@ -11,10 +11,12 @@ import hashlib
 import json
 from pathlib import Path
 
+from agent.errors import ConflictError
 from provisioning.image import inventory
 from provisioning.image.job import Job
 from provisioning.image.step import Command, Step, Work
 
+_SHOWN = 20
 _LEVEL = 10  # 19 takes ten times as long and saves three in a hundred
 
 
@@ -53,8 +55,28 @@ def _packed(job: Job) -> Path:
 
 def _take_stock(job: Job) -> None:
     found = inventory.parts(job)
-    (job.out / "packages.tsv").write_text(inventory.listing(found), encoding="utf-8")
+    listing = inventory.listing(found)
+    (job.out / "packages.tsv").write_text(listing, encoding="utf-8")
+    if job.like:
+        demand_same(listing, job.like)
     (job.out / f"{job.stem}.spdx.json").write_text(inventory.spdx(job, found), encoding="utf-8")
+
+
+def demand_same(listing: str, like: str) -> None:
+    """Compares what a build is made of with what an earlier one was made of.
+
+    Raises:
+        ConflictError: A part has another version, is missing or is new.
+    """
+    now, then = set(listing.splitlines()), set(like.splitlines())
+    if now == then:
+        return
+    lines = [f"- {line}" for line in sorted(then - now)] + [f"+ {line}" for line in sorted(now - then)]
+    shown = [line.replace("\t", " ") for line in sorted(lines, key=lambda line: line[2:])[:_SHOWN]]
+    raise ConflictError(
+        f"This build is made of other things than the one it should be like ({len(lines)} lines differ).",
+        hint="\n".join(["Name the mirror as it was then, with --mirror. The first differences:", *shown]),
+    )
 
 
 def _sum_up(job: Job) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import pytest
+
+from agent.errors import ConflictError
 from provisioning.image import inventory, papers
 from provisioning.image.inventory import Part
 from provisioning.image.job import Job
@@ -46,3 +49,12 @@ def test_the_imagers_entry_has_sizes_sums_and_the_presets_format(job: Job) -> No
     board = dataclasses.replace(job.board, imager_devices=("pi5-64bit",))
     named = papers.imager_entry(dataclasses.replace(job, board=board), sums)
     assert named["devices"] == ["pi5-64bit"]
+
+
+def test_a_build_that_should_be_like_another_says_what_is_not() -> None:
+    then = inventory.listing(PARTS)
+    papers.demand_same(then, then)
+    now = then.replace("5.2-1", "5.2-2")
+    with pytest.raises(ConflictError, match="2 lines differ") as raised:
+        papers.demand_same(now, then)
+    assert raised.value.hint.splitlines()[1:] == ["- deb bash 5.2-1", "+ deb bash 5.2-2"]
