@@ -83,11 +83,13 @@ bundle: ## the installer for a board that keeps its own system, BOARD=jetson (th
 
 .PHONY: bundle-os
 bundle-os: ## the built system as a signed update for boxes of BOARD; KEY= and CERTIFICATE= name a key of your own
+	@provisioning/setup.sh machine
 	@$(PYTHON) -m provisioning.image.bundle --board $(BOARD) $(if $(KEY),--key $(KEY) --certificate $(CERTIFICATE))
 
 INTERNET :=
 .PHONY: boot
 boot: ## start the built image in QEMU, the portal on port 8080 and the mail door on 8025; FRESH=1 writes it anew, INTERNET=1
+	@provisioning/setup.sh machine
 	@$(PYTHON) -m tests.image --board $(BOARD) $(if $(FRESH),--fresh) $(if $(INTERNET),--internet)
 
 TEST_MODEL := smollm2-135m-instruct-q4_1
@@ -95,14 +97,14 @@ ONLY_IMAGE = tests/image
 .PHONY: test-image
 test-image: ## build the image with a small model, start it in QEMU, claim it, mail it, pull its plug (build/report/test-image.json)
 	@provisioning/setup.sh test
-	@provisioning/setup.sh image pc
+	@provisioning/setup.sh image pc && provisioning/setup.sh machine
 	@$(PYTHON) -m provisioning.image --board pc --model $(TEST_MODEL) --out build/test-image/pc
 	@$(PYTHON) -m pytest -m image $(ONLY_IMAGE)
 
 .PHONY: test-image-full
 test-image-full: ## the same, with bad updates, ten power cuts, factory reset and every hardship (hours where KVM does not work)
 	@provisioning/setup.sh test
-	@provisioning/setup.sh image pc
+	@provisioning/setup.sh image pc && provisioning/setup.sh machine
 	@$(PYTHON) -m provisioning.image --board pc --model $(TEST_MODEL) --out build/test-image/pc
 	@$(PYTHON) -m pytest -m "image or image_full" $(ONLY_IMAGE)
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Sets up what `make run`, `make test` and `make image` need on a fresh Debian or Ubuntu, says what it installs, and shows progress.
-# Usage: provisioning/setup.sh run|test|image [BOARD]
+# Usage: provisioning/setup.sh run|test|machine|image [BOARD]
+# `machine` brings what starts a built image here, and nothing of Python.
 # Nothing is done twice: each step leaves a mark in build/setup/ and is skipped while its inputs are the same.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-purpose=${1:?run, test or image}
+purpose=${1:?run, test, machine or image}
 board=${2:-pc}
 marks=build/setup
 mkdir -p "$marks" build/log build/report
@@ -47,6 +48,10 @@ system_packages() { # what is missing of Debian's packages
     if [ "$purpose" = test ]; then
         wanted+=(avahi-daemon avahi-utils chromium dbus dovecot-imapd dovecot-lmtpd git iproute2 libnss-mdns postfix procps
             shellcheck swaks util-linux)
+    fi
+    if [ "$purpose" = machine ]; then
+        wanted=(e2fsprogs fdisk grub-common mtools ovmf qemu-efi-aarch64 qemu-system-arm qemu-system-x86 qemu-utils rauc
+            squashfs-tools)
     fi
     if [ "$purpose" = image ]; then
         wanted+=(bmap-tools debian-archive-keyring dosfstools e2fsprogs fdisk git mmdebstrap mtools systemd tar xz-utils zstd)
@@ -147,6 +152,8 @@ compile() { # the compiler's own count, [12/140], becomes one line that moves
 began=$SECONDS
 timed apt system_packages
 [ "$purpose" != image ] || emulation
-environment
-packages
+if [ "$purpose" != machine ]; then
+    environment
+    packages
+fi
 printf 'total\t%s\n' $((SECONDS - began)) >>"$timings"

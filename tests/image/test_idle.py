@@ -14,7 +14,7 @@ from tests.image.conftest import BOOT_S, Claimed, until_good
 from tests.image.machine import Machine
 from tests.image.report import Report
 
-pytestmark = [pytest.mark.image, pytest.mark.timeout(2 * 3600)]
+pytestmark = pytest.mark.timeout(2 * 3600)
 
 SETTLING_S = float(os.environ.get("SETTLING_S", "120"))
 IDLE_S = float(os.environ.get("IDLE_S", "600"))
@@ -53,15 +53,18 @@ def idle(claimed: Claimed, stage: Path) -> Iterator[Machine]:
     machine.remove()
 
 
+@pytest.mark.image
 def test_no_unit_failed_and_no_order_was_circular(idle: Machine) -> None:
     assert idle.shell.ask("systemctl list-units --failed --plain --no-legend") == ""
     assert "ordering cycle" not in idle.shell.ask("journalctl -b -p warning --no-pager -o cat | tail -n 500")
 
 
+@pytest.mark.image
 def test_the_kernel_is_not_tainted(idle: Machine) -> None:
     assert idle.shell.ask("cat /proc/sys/kernel/tainted") == "0"
 
 
+@pytest.mark.image
 def test_only_the_named_doors_are_open(idle: Machine, report: Report) -> None:
     lines = idle.shell.ask("ss -H -l -n -t -u").splitlines()
     found = set()
@@ -74,11 +77,13 @@ def test_only_the_named_doors_are_open(idle: Machine, report: Report) -> None:
     assert found <= DOORS
 
 
+@pytest.mark.image
 def test_the_root_is_read_only(idle: Machine) -> None:
     assert idle.shell.run("touch /usr/x /etc/x").status != 0
     assert "ro," in idle.shell.ask("findmnt -n -o OPTIONS /") + ","
 
 
+@pytest.mark.image
 def test_the_unit_of_the_house_is_hardened(idle: Machine, report: Report) -> None:
     said = idle.shell.ask("systemd-analyze security nisse.service --no-pager | tail -n 3", seconds=300)
     exposure = float(re.findall(r"(\d+\.\d)", said)[-1])
@@ -86,6 +91,7 @@ def test_the_unit_of_the_house_is_hardened(idle: Machine, report: Report) -> Non
     assert exposure <= MOST_EXPOSURE
 
 
+@pytest.mark.image
 def test_what_the_house_holds_without_a_model(idle: Machine, report: Report) -> None:
     rows = dict(line.split() for line in idle.shell.ask(_HELD).splitlines())
     held = {name: round(int(kilobytes) / 1000, 1) for name, kilobytes in rows.items()}
@@ -97,6 +103,7 @@ def test_what_the_house_holds_without_a_model(idle: Machine, report: Report) -> 
     report.figure("idle_ram_mb", sum(held.values()))
 
 
+@pytest.mark.image_full
 def test_what_the_house_writes_in_an_hour(idle: Machine, report: Report) -> None:
     idle.shell.ask("sync")
     before = idle.written
