@@ -194,16 +194,17 @@ class Machine:
 
     def remove(self) -> None:
         """Ends it, however it is, and takes its files away."""
-        self._end()
+        self.end()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end()
+        self.end()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Ends it, however it is; its medium stays."""
         if self._process and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:

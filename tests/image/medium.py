@@ -62,6 +62,10 @@ class Medium:
             file.flush()
             self._mtools("mcopy", "-o", file.name, f"::{name}")
 
+    def make_folder(self, name: str) -> None:
+        """Makes a folder on the boot partition."""
+        self._mtools("mmd", f"::{name}")
+
     def remove(self, name: str) -> None:
         """Takes a file off the boot partition."""
         self._mtools("mdel", f"::{name}")
