@@ -27,7 +27,9 @@ def fresh(slot: str = "A") -> bytes:
         slot: A or B. The first slot holds a system from the beginning, the second one only after an update.
     """
     order, b_ok = ("A B", 0) if slot == "A" else ("B A", 1)
-    lines = f"ORDER={order}\nA_OK=1\nA_TRY=0\nB_OK={b_ok}\nB_TRY=0\nLAST_GOOD={slot}\nRECOVERY_TRY=0\nWIPE=0\nWHOLE=1\n"
+    lines = (
+        f"ORDER={order}\nA_OK=1\nA_TRY=0\nB_OK={b_ok}\nB_TRY=0\nLAST_GOOD={slot}\nRECOVERY_TRY=0\nWHOLE=1\n"
+    )
     return (_SIGN + lines.encode("ascii")).ljust(_SIZE, b"#")
 
 
