@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import SettingsError
-from provisioning.image import raspberry
+from provisioning.image import board, boot, raspberry
 from provisioning.image.raspberry import uboot
 
 PROGRAM = (
@@ -167,3 +167,9 @@ def test_a_u_boot_whose_settings_are_not_found_ends_the_build(program: bytes) ->
 def test_settings_that_do_not_fit_are_refused() -> None:
     with pytest.raises(SettingsError, match="longer"):
         uboot.environment(PROGRAM, {"bootcmd": "x" * uboot.SIZE})
+
+
+def test_grub_tells_the_kernel_of_the_serial_lines_of_both_boards() -> None:
+    script = boot.grub_configuration(console=board.load("rpi").console)
+    (line,) = (line for line in script.splitlines() if line.strip().startswith("linux "))
+    assert line.endswith("console=tty0 console=ttyAMA10,115200 console=ttyS1,115200")
