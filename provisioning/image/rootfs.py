@@ -120,7 +120,9 @@ def _drivers(job: Job) -> tuple[str, ...]:
     if not job.board.initrd_modules:
         return ()
     lines = "\\n".join(job.board.initrd_modules)
-    return (f"--essential-hook=printf '{lines}\\n' >>\"$1\"/etc/initramfs-tools/modules",)
+    # Not in /etc: initramfs-tools comes later, and dpkg would ask whose file it is to keep.
+    folder = '"$1"/usr/share/initramfs-tools/modules.d'
+    return (f"--essential-hook=mkdir -p {folder} && printf '{lines}\\n' >{folder}/nisse",)
 
 
 def empty(folder: Path) -> None:
