@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +24,7 @@ MODEL = "smollm2-135m-instruct-q4_1"
 RELEASE = "# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic, EABI: aarch64, DATE: Wed Jan  8 01:49:37 UTC 2025\n"
 WHERE = CHECKOUT / "build" / "image" / "jetson"
 PYTHON = "/opt/nisse/venv/bin/python"
+UBUNTU_GLIBC = 35  # 2.35, of Ubuntu 22.04
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,21 @@ def release(root: ArmRoot, text: str) -> None:
 
 def install(root: ArmRoot, *words: str) -> tuple[int, str]:
     return root.run("/root/install.sh", *words)
+
+
+def test_no_library_in_the_bundle_needs_a_newer_c_library_than_jetpack_6_has(root: ArmRoot) -> None:
+    found = 0
+    for wheel in [
+        *(root.folder / "root" / "packages").glob("*.whl"),
+        *(root.folder / "root" / "engine").glob("*.whl"),
+    ]:
+        with zipfile.ZipFile(wheel) as archive:
+            for name in archive.namelist():
+                if name.endswith(".so") or ".so." in name:
+                    versions = re.findall(rb"\0GLIBC_2\.(\d+)\0", archive.read(name))
+                    found += len(versions)
+                    assert max(map(int, versions), default=0) <= UBUNTU_GLIBC, f"{wheel.name}: {name}"
+    assert found > 0
 
 
 def test_what_is_no_jetson_or_too_old_is_refused(root: ArmRoot) -> None:
