@@ -7,13 +7,15 @@ Does not know: what they are used for.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 
 from agent import settings
 from agent.errors import SettingsError
 from provisioning.box import durable
 from provisioning.box.places import HOUSE, PORTAL, Places, hand_to
 
-BOX = {"portal.listen": "0.0.0.0:80", "door.listen": "0.0.0.0:25"}
+# The brain's control group leaves the house its memory already (provisioning/supervision/profiles.py); it is not left twice.
+BOX: dict[str, str | int] = {"portal.listen": "0.0.0.0:80", "door.listen": "0.0.0.0:25", "brain.reserve": 100}
 _BROKEN = "nisse.toml.unreadable"
 
 
@@ -33,7 +35,7 @@ def write(places: Places) -> None:
         keep(places, missing)
 
 
-def keep(places: Places, values: dict[str, str]) -> None:
+def keep(places: Places, values: Mapping[str, str | int]) -> None:
     """Saves settings in the house's name: the portal owns the file, all its processes may read it.
 
     Raises:

@@ -12,8 +12,8 @@ from agent.errors import StorageError, UnavailableError
 from provisioning.box.running import Run
 
 _LONG_S = 3600.0
-# Nothing on the boot partition is anybody's but root's; `flush` writes small changes at once.
-_BOOT_OPTIONS = "rw,umask=0077,noatime,flush,nodev,nosuid,noexec,errors=remount-ro"
+# Nothing on the boot partition is anybody's but root's; `flush` writes small changes at once, and FAT keeps no modes (`quiet`).
+_BOOT_OPTIONS = "rw,dmask=0077,fmask=0177,quiet,noatime,flush,nodev,nosuid,noexec,errors=remount-ro"
 # What must last is fsync'd by whoever wrote it; the rest goes to the card in batches.
 _DATA_OPTIONS = "rw,noatime,commit=30,nodev,nosuid,noexec,errors=remount-ro"
 

@@ -70,6 +70,7 @@ def _make_partitions(found: Disk, places: Places, run: Run, say: Say) -> None:
         old.unlink()
     for name, content in table.definitions(found, _types(found, run)).items():
         (folder / name).write_text(content, encoding="ascii")
+    run("modprobe", "loop", fine=(0, 1))  # through which it makes the file systems
     command = ("systemd-repart", "--dry-run=no", "--empty=refuse", "--seed=random", "--no-pager")
     run(*command, f"--definitions={folder}", f"/dev/{found.device}", seconds=1800)
 
