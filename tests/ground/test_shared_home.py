@@ -41,7 +41,11 @@ def home(tmp_path: Path) -> Path:
 
 def run_as(user: int, code: str, home: Path) -> subprocess.CompletedProcess[str]:
     """Runs some Python as that user; everything is imported before the change."""
-    preamble = "from agent import settings, store; from pathlib import Path; import sqlite3\n"
+    preamble = (
+        "from agent import settings, store; from pathlib import Path; import sqlite3\n"
+        "from agent.models import wanted, catalogue; from agent.models.shelf import Shelf\n"
+        "settings.table(); catalogue.load()\n"
+    )
     return subprocess.run(
         [sys.executable, "-c", preamble + AS_SOMEBODY, str(user), code],
         cwd=CHECKOUT, env={**os.environ, "NISSE_HOME": str(home)}, capture_output=True, text=True, check=False, timeout=60,
@@ -80,7 +84,7 @@ def test_several_work_at_one_shelf(tmp_path: Path, home: Path) -> None:
     os.chown(models, PORTAL, GROUP)
     models.chmod(0o2770)
     name = load().models[0].name
-    code = f"from agent.models import wanted, catalogue; from agent.models.shelf import Shelf; m = catalogue.load().find({name!r}); s = Shelf(Path({str(models)!r}))"
+    code = f"m = catalogue.load().find({name!r}); s = Shelf(Path({str(models)!r}))"
     wished = run_as(BRAIN, f"{code}; wanted.wish(m, s)", home)
     assert wished.returncode == 0, wished.stderr
     worked = run_as(
