@@ -22,7 +22,7 @@ def places(tmp_path: Path) -> Places:
     (root / "proc/cmdline").write_text("root=PARTLABEL=root_a ro rauc.slot=A panic=10 nisse.mode=normal\n")
     (root / "usr/share/zoneinfo/Europe/Berlin").write_text("TZif2")
     (root / "etc/nisse/image.toml").write_text(
-        'version = "0.4.0"\nboard = "pc"\nbuild_epoch = 1700000000\nmodel = "tiny"\n'
+        'version = "0.4.0"\nboard = "pc"\nepoch = 1700000000\nmodel = "tiny"\n'
     )
     return Places(root)
 

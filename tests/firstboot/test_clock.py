@@ -38,5 +38,5 @@ def test_a_clock_that_is_right_is_left_alone(places: Places) -> None:
 
 def test_nonsense_does_not_count(places: Places) -> None:
     note(places, 9_000_000_000)
-    places.image.write_text("build_epoch = 'soon'\n")
+    places.image.write_text("epoch = 'soon'\n")
     assert clock.floor(places) == 0
