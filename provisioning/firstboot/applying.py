@@ -40,7 +40,8 @@ def apply(places: Places) -> None:
         except OSError as broken:
             found = Presets(readable=False)
             found.refuse("the whole file", f"It cannot be read: {broken.strerror}.")
-        lines = found.lines + _put_to_work(places, found)
+        failed = _put_to_work(places, found)
+        lines = found.lines + failed
         _report(places, name, lines)
         if found.readable:
             durable.shred(file)

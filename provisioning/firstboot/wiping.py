@@ -45,7 +45,7 @@ def overwrite(device: Path, tell: Tell) -> None:
     try:
         size = os.lseek(descriptor, 0, os.SEEK_END)
         _discard(descriptor, size)
-        told = -1
+        told = -5
         for offset in range(0, size, _CHUNK):
             _clear(descriptor, offset, min(_CHUNK, size - offset))
             percent = 100 * offset // size

@@ -100,9 +100,9 @@ def test_deep_nesting_does_not_end_the_box() -> None:
 def _spoilt(chance: random.Random) -> bytes:
     """The sample with some of its bytes lost, doubled, exchanged or made up."""
     content = bytearray(WHOLE)
-    for _ in range(chance.randint(1, 12)):
+    for _ in range(chance.choice([1, 1, 2, 3, 8])):
         place = chance.randrange(len(content) + 1)
-        match chance.randrange(5):
+        match chance.randrange(7):
             case 0:
                 del content[place : place + chance.randint(1, 20)]
             case 1:

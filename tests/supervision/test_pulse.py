@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -92,6 +92,20 @@ def folder(short_path: Path) -> Path:
 
 
 @pytest.fixture
+def begin(folder: Path) -> Iterator[Callable[..., Beating]]:
+    """Begins a pulse over some processes."""
+    begun: list[Beating] = []
+
+    def new(*rows: Process) -> Beating:
+        begun.append(Beating(folder, *rows))
+        return begun[-1]
+
+    yield new
+    for beating in begun:
+        beating.listener.close()
+
+
+@pytest.fixture
 def sleeper() -> Iterator[subprocess.Popen[bytes]]:
     """A real process with a group of its own."""
     process = subprocess.Popen(["sleep", "600"], start_new_session=True)
@@ -100,24 +114,26 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
-def test_systemd_hears_that_the_house_is_ready_once_its_core_runs(folder: Path) -> None:
+def test_systemd_hears_that_the_house_is_ready_once_its_core_runs(begin: Callable[..., Beating]) -> None:
     core = [Process("conversation"), Process("portal", ProcessStates.STARTING), Process("brain")]
-    beating = Beating(folder, *core)
+    beating = begin(*core)
     assert beating.beat() == ["WATCHDOG=1"]
     core[1].state = ProcessStates.RUNNING
     assert beating.beat() == ["WATCHDOG=1", "READY=1", "STATUS=3 of 3 processes run"]
     assert "READY=1" not in beating.beat()
 
 
-def test_a_core_that_does_not_come_up_does_not_keep_the_rest_from_running(folder: Path) -> None:
-    beating = Beating(folder, Process("conversation", ProcessStates.BACKOFF), Process("portal"))
+def test_a_core_that_does_not_come_up_does_not_keep_the_rest_from_running(
+    begin: Callable[..., Beating],
+) -> None:
+    beating = begin(Process("conversation", ProcessStates.BACKOFF), Process("portal"))
     assert "READY=1" not in beating.beat(100)
     assert "READY=1" in beating.beat(100)
 
 
-def test_what_was_given_up_is_started_again_with_growing_pauses(folder: Path) -> None:
+def test_what_was_given_up_is_started_again_with_growing_pauses(begin: Callable[..., Beating]) -> None:
     row = Process("recall", ProcessStates.FATAL)
-    beating = Beating(folder, row)
+    beating = begin(row)
     starts = []
     for _ in range(2000):
         before = row.spawned
@@ -132,10 +148,10 @@ def test_what_was_given_up_is_started_again_with_growing_pauses(folder: Path) ->
 
 
 def test_what_does_not_answer_is_ended_and_what_answers_is_not(
-    folder: Path, sleeper: subprocess.Popen[bytes]
+    begin: Callable[..., Beating], sleeper: subprocess.Popen[bytes]
 ) -> None:
     hung, well = Process("portal", pid=sleeper.pid), Process("recall", pid=os.getpid())
-    beating = Beating(folder, hung, well)
+    beating = begin(hung, well)
     beating.beat()
     beating.silent = {"portal"}
     for _ in range(2):
@@ -148,9 +164,11 @@ def test_what_does_not_answer_is_ended_and_what_answers_is_not(
     assert beating.status()["portal"]["hung"] == 1
 
 
-def test_one_that_has_just_begun_is_given_time(folder: Path, sleeper: subprocess.Popen[bytes]) -> None:
+def test_one_that_has_just_begun_is_given_time(
+    begin: Callable[..., Beating], sleeper: subprocess.Popen[bytes]
+) -> None:
     fresh = Process("portal", pid=sleeper.pid)
-    beating = Beating(folder, fresh)
+    beating = begin(fresh)
     beating.beat()
     beating.silent, fresh.laststart = {"portal"}, time.time()
     for _ in range(5):
@@ -159,26 +177,26 @@ def test_one_that_has_just_begun_is_given_time(folder: Path, sleeper: subprocess
     assert sleeper.poll() is None
 
 
-def test_restarts_are_counted(folder: Path) -> None:
+def test_restarts_are_counted(begin: Callable[..., Beating]) -> None:
     row = Process("recall", pid=100)
-    beating = Beating(folder, row)
+    beating = begin(row)
     beating.beat()
     row.pid = 101
     beating.beat(60)
     assert beating.status()["recall"]["restarts"] == 1
 
 
-def test_nothing_that_breaks_ends_the_loop(folder: Path) -> None:
-    beating = Beating(folder, Process("portal"))
+def test_nothing_that_breaks_ends_the_loop(begin: Callable[..., Beating]) -> None:
+    beating = begin(Process("portal"))
     beating.rows["portal"].config = None  # type: ignore[assignment]  # as broken as can be
     assert beating.beat() == ["WATCHDOG=1"]
     assert "stumbled" in beating.log[0]
 
 
 def test_the_portal_reads_the_status_where_the_socket_is_roots(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, begin: Callable[..., Beating], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    beating = Beating(folder, Process("portal", pid=7), Process("recall", ProcessStates.FATAL))
+    beating = begin(Process("portal", pid=7), Process("recall", ProcessStates.FATAL))
     beating.beat()
     monkeypatch.setenv("NISSE_RUN", str(folder))
     found = processes.states(settings.load())
