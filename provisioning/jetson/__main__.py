@@ -34,7 +34,7 @@ def main(words: list[str]) -> int:
         if arguments.plan:
             print("\n".join(line for step in steps(bundle) for line in step.lines()))
             return 0
-        seconds = carry_out(steps(bundle), bundle.out, fresh=False, say=lambda line: print(line, flush=True))
+        seconds = carry_out(steps(bundle), bundle.out, fresh=(), say=lambda line: print(line, flush=True))
     except NisseError as wrong:
         print(f"{wrong.message}\n{wrong.hint}".strip(), file=sys.stderr)
         return 1

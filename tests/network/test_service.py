@@ -11,7 +11,7 @@ from agent import claim
 from provisioning.box.places import Places
 from provisioning.firstboot import claiming, console, identity, keys
 from provisioning.network import __main__ as service
-from provisioning.network import profiles
+from provisioning.network import nmcli, profiles
 from provisioning.network.watching import Watch, Wish
 from tests.fakes.programs import Programs
 
@@ -58,7 +58,7 @@ def test_a_cable_ends_the_watch(places: Places) -> None:
 def test_the_claim_and_the_known_networks_are_seen(places: Places) -> None:
     programs = Programs()
     programs.says("nmcli -t -f DEVICE", ALONE)
-    devices = service.nmcli.devices(programs)
+    devices = nmcli.devices(programs)
     assert not service.see(places, programs, devices).claimed
     claim.used(places.home)
     profiles.save(places.connections, *profiles.known(b"Home", ""))

@@ -81,6 +81,7 @@ def test_the_firewalls_rules_can_be_read() -> None:
 @pytest.mark.root
 def test_the_users_can_be_made(tmp_path: Path) -> None:
     conf = ROOTFS / "usr/lib/sysusers.d/nisse.conf"
+    (tmp_path / "etc").mkdir()
     subprocess.run(["systemd-sysusers", f"--root={tmp_path}", str(conf)], check=True, capture_output=True)
     groups = (tmp_path / "etc/group").read_text()
     members = dict(re.findall(r"^(\S+?):[^:]*:\d+:(.*)$", groups, re.MULTILINE))
