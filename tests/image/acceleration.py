@@ -9,6 +9,7 @@ instructions. QMP calls that state `internal-error`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import tempfile
@@ -57,14 +58,18 @@ def _runs(board: Board) -> bool:
 
 def _speaks(process: subprocess.Popen[bytes], serial: Path, control: Path) -> bool:
     try:
-        qmp = Qmp(control)
-        end = time.monotonic() + _PROBE_S
-        while time.monotonic() < end and process.poll() is None:
-            if qmp.ask("query-status")["status"] != "running":
-                return False
-            if serial.exists() and serial.stat().st_size:
-                return True
-            time.sleep(0.2)
+        with contextlib.closing(Qmp(control)) as qmp:
+            return _says_something(qmp, process, serial)
     except (OSError, EOFError, RuntimeError):
         return False
+
+
+def _says_something(qmp: Qmp, process: subprocess.Popen[bytes], serial: Path) -> bool:
+    end = time.monotonic() + _PROBE_S
+    while time.monotonic() < end and process.poll() is None:
+        if qmp.ask("query-status")["status"] != "running":
+            return False
+        if serial.exists() and serial.stat().st_size:
+            return True
+        time.sleep(0.2)
     return False

@@ -33,11 +33,16 @@ class Qmp:
                 break
             except (FileNotFoundError, ConnectionRefusedError):
                 if time.monotonic() > end:
+                    self._socket.close()
                     raise TimeoutError(f"QEMU did not open {path}") from None
                 time.sleep(0.05)
         self._lines = self._socket.makefile("r", encoding="utf-8")
-        self._lines.readline()  # the greeting
-        self.ask("qmp_capabilities")
+        try:
+            self._lines.readline()  # the greeting
+            self.ask("qmp_capabilities")
+        except (OSError, EOFError):
+            self.close()  # it ended at once
+            raise
 
     def ask(self, command: str, **arguments: Any) -> Any:
         """One command's answer; events that come between are passed over."""

@@ -13,7 +13,7 @@ from tests.image.medium import Medium
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(1200)]
 
-START_S = 300.0
+START_S = 900.0
 TRIES = 3
 MODULES = Path("/usr/lib/grub/x86_64-efi")
 _TABLE = """label: gpt
