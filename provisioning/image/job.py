@@ -15,6 +15,7 @@ from provisioning.image.board import Board, Common
 EMBEDDER = "all-minilm-l6-v2"
 DEFAULT_MODEL = "qwen2.5-coder-0.5b-instruct-q4_k_m"
 _NAMESPACE = uuid.UUID("7c0e1a86-7d6c-4d0c-9a43-3f6f1b8a5e11")
+_CLOCKS = ("SOURCE_DATE_EPOCH", "E2FSPROGS_FAKE_TIME")
 _STEADY_EPOCH = "1767225600"  # 2026-01-01
 _TARGET_PYTHON = "3.13"  # trixie's
 
@@ -92,8 +93,7 @@ class Job:
     def variables(self) -> dict[str, str]:
         """What makes the tools' output the same each time."""
         return {
-            "SOURCE_DATE_EPOCH": str(self.epoch),
-            "E2FSPROGS_FAKE_TIME": str(self.epoch),
+            **dict.fromkeys(_CLOCKS, str(self.epoch)),
             "LC_ALL": "C.UTF-8",
             "TZ": "UTC",
         }
@@ -101,7 +101,7 @@ class Job:
     @property
     def steady_variables(self) -> dict[str, str]:
         """The same for what is kept over many commits, whose clock therefore is not the last commit's."""
-        return {**self.variables, "SOURCE_DATE_EPOCH": _STEADY_EPOCH}
+        return self.variables | dict.fromkeys(_CLOCKS, _STEADY_EPOCH)
 
     def identity(self, of: str) -> str:
         """A UUID for a part of the image: always the same for the same board, version and moment."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import grp
+import importlib
 import os
 import pwd
 import resource
@@ -19,7 +20,6 @@ import socket
 import sys
 from pathlib import Path
 
-from agent import __main__ as command
 from provisioning.supervision import groups
 from provisioning.supervision.profiles import Profile, most_memory, profile
 
@@ -47,7 +47,7 @@ def main(words: list[str]) -> int:
     for variable in _ONLY_SUPERVISORS:
         os.environ.pop(variable, None)
     sys.argv = ["nisse", *words]
-    return command.main()
+    return int(importlib.import_module("agent.__main__").main())
 
 
 def _log_to_journal(name: str) -> None:
