@@ -93,7 +93,8 @@ def parse(name: str, content: Mapping[str, Any]) -> Board:
             f"architecture cannot be {content['architecture']!r}",
             f"One of: {', '.join(ARCHITECTURES)}.",
         )
-    board = Board(name=name, **{key: tuple(v) if isinstance(v, list) else v for key, v in content.items()})
+    values: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items()}
+    board = Board(name=name, **values)
     if not _SMALLEST_MIB <= board.root_mib <= _LARGEST_MIB:
         raise _wrong(name, "root_mib is out of range", f"It lies between {_SMALLEST_MIB} and {_LARGEST_MIB}.")
     return board
