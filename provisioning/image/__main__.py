@@ -23,7 +23,7 @@ from provisioning.image.plan import plan
 
 _CHECKOUT = Path(__file__).parents[2]
 _ROOM = 12_000_000_000  # bytes: the tree, the slot, the image and its packed form
-_TOOLS = ("mmdebstrap", "mke2fs", "debugfs", "mkfs.vfat", "mcopy", "sfdisk", "zstd", "bmaptool", "tar", "chroot", "systemctl", "systemd-sysusers")  # fmt: skip
+_TOOLS = ("mmdebstrap", "mke2fs", "debugfs", "mkfs.vfat", "mcopy", "sfdisk", "zstd", "bmaptool", "tar", "chroot")  # fmt: skip
 _EMULATOR = Path("/proc/sys/fs/binfmt_misc")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent.errors import UnavailableError
 from provisioning.image.job import Job
-from provisioning.image.rootfs import empty
+from provisioning.image.rootfs import empty, inside
 from provisioning.image.step import Command, Step, Work
 from provisioning.image.wheels import checked, fetched, for_target, pinned, pip
 
@@ -59,11 +59,7 @@ def steps(job: Job) -> tuple[Step, ...]:
                 Command((*into, f"--find-links={fetched(job)}", f"--find-links={job.wheelhouse}", "--require-hashes", f"--requirement={listing}")),
                 Command((*into, "--upgrade", f"--find-links={own}", f"nisse=={job.version}")),
                 Work("make it an environment: python, nisse, supervisord; one copy of each library", lambda: _lay_out(job)),
-                Command(
-                    ("chroot", str(job.tree), "/usr/bin/python3", "-m", "compileall", "-q", "--invalidation-mode=unchecked-hash", f"{_PREFIX}/lib"),
-                    # Sets are written in the order of their hashes.
-                    {**job.variables, "PYTHONHASHSEED": "0", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-                ),
+                inside(job, "/usr/bin/python3", "-m", "compileall", "-q", "--invalidation-mode=unchecked-hash", f"{_PREFIX}/lib"),
             ),
         ),
     )  # fmt: skip

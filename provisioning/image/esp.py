@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from provisioning.image import boot
 from provisioning.image.carrying_out import run
 from provisioning.image.job import Job
-from provisioning.image.rootfs import empty
+from provisioning.image.rootfs import empty, inside
 from provisioning.image.slot import MIB
 from provisioning.image.step import Command, Step, Work
 
@@ -26,9 +26,8 @@ _WORDS = Path(__file__).with_name("esp-readme.txt")
 def steps(job: Job) -> tuple[Step, ...]:
     """GRUB for the board's processors, and the file system."""
     kind = job.board.kind
-    core = (
-        "chroot",
-        str(job.tree),
+    core = inside(
+        job,
         "grub-mkimage",
         f"--format={kind.grub}",
         f"--directory=/usr/lib/grub/{kind.grub}",
@@ -41,7 +40,7 @@ def steps(job: Job) -> tuple[Step, ...]:
             name="esp",
             says="the boot partition",
             actions=(
-                Command(core, {**job.variables, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}),
+                core,
                 Work(f"lay out its files in {job.out / 'esp'}", lambda: _lay_out(job)),
                 Work(f"{job.esp}: {SIZE_MIB} MiB of nothing", lambda: _make_room(job.esp)),
                 Command(

@@ -19,15 +19,14 @@ from agent.models.fetch import fetch_named
 from provisioning.image import boot, keys
 from provisioning.image.environment import own_files
 from provisioning.image.job import EMBEDDER, Job
-from provisioning.image.rootfs import tidy
-from provisioning.image.step import Command, Step, Work
+from provisioning.image.rootfs import inside, tidy
+from provisioning.image.step import Step, Work
 
 _MODELS = "usr/share/nisse/models"
 
 
 def steps(job: Job) -> tuple[Step, ...]:
     """Everything between Debian's tree with the packages in it and a tree that can be packed."""
-    tree = str(job.tree)
     return (
         Step(
             name="overlay",
@@ -35,10 +34,8 @@ def steps(job: Job) -> tuple[Step, ...]:
             actions=(
                 Work("copy rootfs/: owner root, 0644, or 0755 where it can be run", lambda: lay_over(job)),
                 Work("write /etc/nisse/image.toml, RAUC's settings and certificate", lambda: _name(job)),
-                Command(
-                    ("systemd-sysusers", f"--root={tree}"), job.variables
-                ),  # the day goes into /etc/shadow
-                Command(("systemctl", f"--root={tree}", "preset-all")),
+                inside(job, "systemd-sysusers"),
+                inside(job, "systemctl", "--root=/", "preset-all"),
             ),
         ),
         Step(

@@ -129,6 +129,15 @@ def _drivers(job: Job) -> tuple[str, ...]:
     return (f"--essential-hook=mkdir -p {folder} && printf '{lines}\\n' >{folder}/nisse",)
 
 
+def inside(job: Job, *words: str) -> Command:
+    """A program of the tree's own, run in it: it knows the suite's files better than this machine's would."""
+    return Command(
+        ("chroot", str(job.tree), *words),
+        # Sets are written in the order of their hashes.
+        {**job.variables, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONHASHSEED": "0"},
+    )
+
+
 def empty(folder: Path) -> None:
     """Makes the folder, or makes it empty."""
     if folder.exists():
