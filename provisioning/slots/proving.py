@@ -22,7 +22,7 @@ import httpx
 from agent import logs, settings
 from agent.errors import NisseError
 from provisioning.slots import health
-from provisioning.slots.counters import Counters
+from provisioning.slots.counters import FOLDER, Counters
 from provisioning.slots.health import Finding
 
 _log = logging.getLogger(__name__)
@@ -149,6 +149,11 @@ def main() -> int:
     start = this_start(Path("/proc/cmdline").read_text(encoding="utf-8", errors="replace"))
     if not start.slot:
         logs.event(_log, "slot.none", words="this system was not started from a slot")
+        return 0
+    if not FOLDER.is_dir():
+        logs.event(
+            _log, "slot.no_counters", level=logging.ERROR, words=f"{FOLDER} is not there; nothing is marked"
+        )
         return 0
     look = look_at_recovery if start.is_recovery else look_at_house
     prove(start, Counters(), look=look, restart=restart_box)
