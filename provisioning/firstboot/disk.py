@@ -8,8 +8,9 @@ Only the disk of the running system is looked at: a second medium with an older 
 
 from __future__ import annotations
 
+import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.errors import StorageError
@@ -69,6 +70,35 @@ def own(sys: Path = Path("/sys"), device_number: int | None = None) -> Disk:
         device=_device(whole),
         size=_number(whole / "size") * _SECTOR,
         partitions=tuple(sorted(found, key=lambda one: one.start)),
+    )
+
+
+def named(disk: Disk, table: str) -> Disk:
+    """The same disk, its partitions named as in the table itself.
+
+    A partition that was made while the system runs has no name in the kernel's list before the next start.
+
+    Args:
+        disk: As the kernel lists it.
+        table: What `sfdisk --json` says of it.
+    """
+    content = json.loads(table)["partitiontable"]
+    unit = int(content.get("sectorsize", _SECTOR))
+    names = {int(row["start"]) * unit: str(row.get("name", "")) for row in content["partitions"]}
+    found = (replace(one, name=one.name or names.get(one.start, "")) for one in disk.partitions)
+    return replace(disk, partitions=tuple(found))
+
+
+def named(disk: Disk, names: Mapping[str, str]) -> Disk:
+    """The disk with the names that the table has: of partitions made since the start the kernel's list has none.
+
+    Args:
+        disk: As the kernel has it.
+        names: The table's names, by device, such as sda2.
+    """
+    return replace(
+        disk,
+        partitions=tuple(replace(one, name=names.get(one.device, one.name)) for one in disk.partitions),
     )
 
 

@@ -38,13 +38,13 @@ def prepare(places: Places, run: Run, say: Say, look: Callable[[], Disk] = disk.
     Raises:
         StorageError: The medium is too small or cannot be read; the sentence says what to do.
     """
-    found = look()
+    found = _looked(look, run)
     links = places.run / "disk"
     disk.link(found, links)
     filesystems.mount_boot(links / "esp", places.esp, run)
     if not table.is_complete(found):
         _make_partitions(found, places, run, say)
-        found = look()
+        found = _looked(look, run)
         disk.link(found, links)
     if found.partition("data") is None:
         raise StorageError("The partition of the state could not be made.", hint="Try another medium.")
@@ -62,6 +62,13 @@ def wants_reset(places: Places) -> bool:
     return asked or any((places.esp / name).exists() for name in RESET_FILES)
 
 
+def _looked(look: Callable[[], Disk], run: Run) -> Disk:
+    found = look()
+    if all(partition.name for partition in found.partitions):
+        return found
+    return disk.named(found, run("sfdisk", "--json", f"/dev/{found.device}"))
+
+
 def _make_partitions(found: Disk, places: Places, run: Run, say: Say) -> None:
     say("Making room for the house on this medium ...")
     folder = places.run / "repart.d"
@@ -76,9 +83,19 @@ def _make_partitions(found: Disk, places: Places, run: Run, say: Say) -> None:
 
 
 def _types(found: Disk, run: Run) -> dict[int, str]:
-    rows = json.loads(run("sfdisk", "--json", f"/dev/{found.device}"))["partitiontable"]["partitions"]
-    by_device = {row["node"].removeprefix("/dev/"): row["type"] for row in rows}
+    by_device = {device: row["type"] for device, row in _rows(found, run).items()}
     return {partition.number: by_device[partition.device] for partition in found.partitions}
+
+
+def _named_by_table(found: Disk, run: Run) -> Disk:
+    rows = _rows(found, run)
+    return disk.named(found, {device: row["name"] for device, row in rows.items() if row.get("name")})
+
+
+def _rows(found: Disk, run: Run) -> dict[str, dict[str, str]]:
+    """The table's rows, by device."""
+    said = json.loads(run("sfdisk", "--json", f"/dev/{found.device}"))
+    return {row["node"].removeprefix("/dev/"): row for row in said["partitiontable"]["partitions"]}
 
 
 def _reset(places: Places, run: Run, say: Say) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,15 @@ def test_each_partition_gets_a_link_and_a_stale_one_is_replaced(tmp_path: Path) 
         "esp": "/dev/sda1",
         "root_a": "/dev/sda2",
     }
+
+
+def test_a_partition_that_was_just_made_has_its_name_from_the_table() -> None:
+    unnamed = kernel_disks.disk(8192, FLASHED | {"": (2561, 4096)})
+    megabyte = kernel_disks.MEGABYTE
+    rows = [
+        {"start": start * megabyte // 512, "name": name}
+        for name, start in (("esp", 1), ("root_a", 513), ("data", 2561))
+    ]
+    table = json.dumps({"partitiontable": {"sectorsize": 512, "partitions": rows}})
+    assert disk.named(unnamed, table).partition("data") == replace(unnamed.partitions[-1], name="data")
+    assert disk.named(unnamed, table).partitions[:2] == unnamed.partitions[:2]
