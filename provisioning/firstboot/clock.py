@@ -43,9 +43,7 @@ def set_system_clock(at: float) -> None:
 
 def _built(places: Places) -> float:
     try:
-        return float(
-            min(int(tomllib.loads(places.image.read_text(encoding="utf-8"))["epoch"]), _LATEST)
-        )
+        return float(min(int(tomllib.loads(places.image.read_text(encoding="utf-8"))["epoch"]), _LATEST))
     except (OSError, ValueError, KeyError, TypeError):
         return 0.0
 
