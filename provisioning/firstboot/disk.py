@@ -89,19 +89,6 @@ def named(disk: Disk, table: str) -> Disk:
     return replace(disk, partitions=tuple(found))
 
 
-def named(disk: Disk, names: Mapping[str, str]) -> Disk:
-    """The disk with the names that the table has: of partitions made since the start the kernel's list has none.
-
-    Args:
-        disk: As the kernel has it.
-        names: The table's names, by device, such as sda2.
-    """
-    return replace(
-        disk,
-        partitions=tuple(replace(one, name=names.get(one.device, one.name)) for one in disk.partitions),
-    )
-
-
 def link(disk: Disk, folder: Path, dev: Path = Path("/dev")) -> None:
     """Makes a link to each of the disk's partitions, under its name."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o755)

@@ -83,19 +83,9 @@ def _make_partitions(found: Disk, places: Places, run: Run, say: Say) -> None:
 
 
 def _types(found: Disk, run: Run) -> dict[int, str]:
-    by_device = {device: row["type"] for device, row in _rows(found, run).items()}
+    rows = json.loads(run("sfdisk", "--json", f"/dev/{found.device}"))["partitiontable"]["partitions"]
+    by_device = {row["node"].removeprefix("/dev/"): row["type"] for row in rows}
     return {partition.number: by_device[partition.device] for partition in found.partitions}
-
-
-def _named_by_table(found: Disk, run: Run) -> Disk:
-    rows = _rows(found, run)
-    return disk.named(found, {device: row["name"] for device, row in rows.items() if row.get("name")})
-
-
-def _rows(found: Disk, run: Run) -> dict[str, dict[str, str]]:
-    """The table's rows, by device."""
-    said = json.loads(run("sfdisk", "--json", f"/dev/{found.device}"))
-    return {row["node"].removeprefix("/dev/"): row for row in said["partitiontable"]["partitions"]}
 
 
 def _reset(places: Places, run: Run, say: Say) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterator
 
@@ -33,11 +32,8 @@ def prepare(places: Places, programs: Programs, *looks: Disk) -> list[str]:
     """Does it, and gives what was said on the screen."""
     seen = iter(looks)
     said: list[str] = []
-    kinds = {"esp": "ESP", "root_a": "ROOT", "root_b": "ROOT", "data": DATA_TYPE}
-    rows = [
-        {"node": f"/dev/sda{number}", "type": kind, "name": name}
-        for number, (name, kind) in enumerate(kinds.items(), 1)
-    ]
+    types = {"sda1": "ESP", "sda2": "ROOT", "sda3": "ROOT", "sda4": DATA_TYPE}
+    rows = [{"node": f"/dev/{device}", "type": kind} for device, kind in types.items()]
     programs.says("sfdisk --json", json.dumps({"partitiontable": {"partitions": rows}}))
     preparing.prepare(places, programs, said.append, lambda: next(seen))
     return said
@@ -53,22 +49,6 @@ def test_a_fresh_medium_gets_its_partitions_before_anything_is_mounted(
     assert repart < mounted
     assert "Label=root_b" in (places.run / "repart.d" / "30-root_b.conf").read_text()
     assert (places.run / "disk" / "data").readlink().name == "sda4"
-
-
-def test_the_kernel_knows_no_names_of_partitions_made_since_the_start(
-    places: Places, programs: Programs
-) -> None:
-    nameless = dataclasses.replace(
-        WHOLE,
-        partitions=tuple(
-            dataclasses.replace(one, name="" if one.number > 2 else one.name) for one in WHOLE.partitions
-        ),
-    )
-    prepare(places, programs, FLASHED, nameless)
-    assert (places.run / "disk" / "data").readlink().name == "sda4"
-    assert (places.run / "disk" / "root_b").readlink().name == "sda3"
-    prepare(places, programs, nameless)  # started once more without a look at the table
-    assert len(programs.called("systemd-repart")) == 1
 
 
 def test_the_second_start_makes_nothing(places: Places, programs: Programs) -> None:
