@@ -50,9 +50,9 @@ class Pi:
 
     @property
     def said(self) -> str:
-        """What it said on the line that its device tree names."""
-        log = self._folder / "serial1.log"
-        return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        """What it said on both serial lines: U-Boot begins on the first, until it has read the device tree."""
+        logs = (self._folder / f"serial{number}.log" for number in (0, 1))
+        return "\n".join(log.read_text(encoding="utf-8", errors="replace") for log in logs if log.exists())
 
     def __enter__(self) -> Self:
         """Switches it on."""
