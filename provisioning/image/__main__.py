@@ -108,7 +108,7 @@ def _job(arguments: argparse.Namespace) -> Job:
         version=project["version"],
         epoch=_epoch(),
         lock=(_CHECKOUT / "provisioning" / "lock" / "run.txt").read_text(encoding="utf-8"),
-        python=sys.executable,
+        python=_short(Path(sys.executable)),
         model=model,
         mirrors=tuple(arguments.mirror or ([mirror] if mirror else [])),
         apt_options=tuple(arguments.aptopt),
@@ -116,6 +116,11 @@ def _job(arguments: argparse.Namespace) -> Job:
         like=arguments.like.read_text(encoding="utf-8") if arguments.like else "",
         place=arguments.out,
     )
+
+
+def _short(program: Path) -> str:
+    """Its name from here, so that a kept product fits to a checkout of another name."""
+    return str(program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program)
 
 
 def _without_base(board: boards.Board) -> str:

@@ -31,7 +31,7 @@ def steps(job: Job) -> tuple[Step, ...]:
         "--no-index",
         "--no-build-isolation",
         # Kept, so that a build that was broken off goes on where it was.
-        f"--config-settings=build-dir={(workshop / 'objects').resolve()}",
+        "--config-settings=build-dir=../objects",  # as seen from the source
         f"--wheel-dir={made}",
         str(source),
     )
