@@ -27,7 +27,7 @@ def files(checkout: Path) -> dict[str, Path]:
         SettingsError: A part of the box is not where it was.
     """
     root = checkout / "rootfs"
-    found = {}
+    found: dict[str, Path] = {}
     for pattern in _OF_THE_BOX:
         matches = [path for path in sorted(root.glob(pattern)) if path.is_file()]
         if not matches:

@@ -54,9 +54,8 @@ def test_every_file_of_the_bundle_stands_in_its_list_with_its_hash(bundle: Bundl
         put(bundle.fetched / name, text.encode())
     for work in works(bundle, "layout"):
         work()
-    listed = dict(
-        reversed(line.split("  ", 1)) for line in (bundle.folder / "MANIFEST.sha256").read_text().splitlines()
-    )
+    lines = (bundle.folder / "MANIFEST.sha256").read_text().splitlines()
+    listed = {name: sum_ for sum_, name in (line.split("  ", 1) for line in lines)}
     there = {str(path.relative_to(bundle.folder)) for path in bundle.folder.rglob("*") if path.is_file()}
     assert set(listed) == there - {"MANIFEST.sha256"}
     assert listed["packages/flask-3-py3-none-any.whl"] == hashlib.sha256(b"flask").hexdigest()
