@@ -6,11 +6,13 @@ Does not know: what the steps are about.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from agent.errors import NisseError, UnavailableError
@@ -40,15 +42,28 @@ def carry_out(steps: Sequence[Step], out: Path, *, fresh: Collection[str] = (), 
     for number, step in enumerate(steps, start=1):
         say(f"[{number}/{len(steps)}] {step.name}: {step.says}")
         began = time.monotonic()
-        if step.name not in fresh and _is_there(step):
-            say(f"    kept from before: {step.product}")
-        else:
-            _run(step, log)
-            _note_key(step)
+        with _alone(step.alone_in):
+            if step.name not in fresh and _is_there(step):
+                say(f"    kept from before: {step.product}")
+            else:
+                _run(step, log)
+                _note_key(step)
         seconds[step.name] = round(time.monotonic() - began, 1)
         say(f"    {seconds[step.name]:.0f} s")
         (out / "seconds.json").write_text(json.dumps(seconds, indent=2) + "\n", encoding="utf-8")
     return seconds
+
+
+@contextlib.contextmanager
+def _alone(folder: Path | None) -> Iterator[None]:
+    """Waits for another build that works in the same folder."""
+    if folder is None:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _is_there(step: Step) -> bool:

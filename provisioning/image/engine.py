@@ -50,6 +50,7 @@ def steps(job: Job) -> tuple[Step, ...]:
                 Work(f"tag it for linux_{kind.machine} as {wheel.name}", lambda: _take(job, made, wheel)),
             ),
             product=wheel,
+            alone_in=job.wheelhouse,
         ),
     )
 

@@ -14,6 +14,7 @@ from agent.errors import UnavailableError
 from provisioning.image.job import Job
 from provisioning.image.rootfs import empty, inside
 from provisioning.image.step import Command, Step, Work
+from provisioning.image.thinning import thin_out
 from provisioning.image.wheels import checked, fetched, for_target, pinned, pip
 
 _PREFIX = "/opt/nisse/venv"
@@ -24,7 +25,6 @@ _COMMANDS = {
     "supervisorctl": "supervisor.supervisorctl:main",
 }
 _OWN = ("agent", "webui", "provisioning", "pyproject.toml", "README.md", "LICENSE")
-_WITHOUT_TESTS = ("numpy", "onnxruntime", "pip/_vendor/distlib")
 
 
 def steps(job: Job) -> tuple[Step, ...]:
@@ -53,6 +53,7 @@ def steps(job: Job) -> tuple[Step, ...]:
         ),
         Step(
             name="environment",
+            alone_in=job.wheelhouse,
             says=f"Python packages into {_PREFIX}",
             actions=(
                 Work(f"write {listing}: every wheel with its hash", lambda: _list(job, listing)),
@@ -107,9 +108,7 @@ def _lay_out(job: Job) -> None:
         f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {job.target_python}\nexecutable = {python}\n",
         encoding="utf-8",
     )
-    shutil.rmtree(
-        job.site_packages / "bin", ignore_errors=True
-    )  # with the builder's Python in their first lines
+    thin_out(job.site_packages)
     commands = prefix / "bin"
     commands.mkdir(parents=True, exist_ok=True)
     for name in ("python", "python3", f"python{job.target_python}"):
@@ -122,18 +121,3 @@ def _lay_out(job: Job) -> None:
             encoding="utf-8",
         )
         script.chmod(0o755)
-    _one_copy_each(job.site_packages / "llama_cpp" / "lib")
-    for package in _WITHOUT_TESTS:
-        for tests in (job.site_packages / package).rglob("tests"):
-            shutil.rmtree(tests)
-
-
-def _one_copy_each(libraries: Path) -> None:
-    """A wheel holds no links, so each library is there three times; loaded by two names it would be two libraries."""
-    for major in sorted(libraries.glob("lib*.so.*")):
-        name, _, version = major.name.partition(".so.")
-        if "." in version:
-            major.unlink()
-        else:
-            (libraries / f"{name}.so").unlink(missing_ok=True)
-            (libraries / f"{name}.so").symlink_to(major.name)

@@ -50,6 +50,7 @@ class Step:
     says: str
     actions: tuple[Command | Work, ...]
     product: Path | None = None
+    alone_in: Path | None = None  # a folder in which only one build at a time may do this
     inputs: tuple[str, ...] = ()  # beyond the actions' own lines
 
     @property

@@ -55,6 +55,7 @@ def steps(job: Job) -> tuple[Step, ...]:
             ),
             product=listing,
             inputs=(job.lock,),
+            alone_in=job.wheelhouse,
         ),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -92,3 +94,24 @@ def test_a_program_reads_what_it_is_given(tmp_path: Path) -> None:
     given.write_text("text")
     go(step("one", Command(("sh", "-c", f"cat >{tmp_path}/got"), reads=given)), out=tmp_path)
     assert (tmp_path / "got").read_text() == "text"
+
+
+def test_two_builds_wait_for_each_other_where_they_share_a_folder(tmp_path: Path) -> None:
+    running, most = [0], [0]
+
+    def work() -> None:
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        time.sleep(0.05)
+        running[0] -= 1
+
+    def build(number: int) -> None:
+        alone = Step(name="one", says="", actions=(Work("work", work),), alone_in=tmp_path / "shared")
+        carry_out([alone], tmp_path / str(number), say=lambda _line: None)
+
+    threads = [threading.Thread(target=build, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most[0] == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import UnavailableError
-from provisioning.image import engine, environment, wheels
+from provisioning.image import engine, wheels
 from provisioning.image.architecture import ARCHITECTURES
 from provisioning.image.job import Job
 from provisioning.image.pins import Pin
@@ -81,16 +81,3 @@ def test_a_variant_that_the_compiler_cannot_make_is_left_out_and_a_missing_one_i
     assert second.lstrip().startswith("ggml_add")
     with pytest.raises(UnavailableError, match="no variant armv10"):
         engine._leave_out(listing, ("armv10",))
-
-
-def test_each_library_is_kept_once_under_both_of_its_names(tmp_path: Path) -> None:
-    for name in ("libggml.so", "libggml.so.0", "libggml.so.0.25.3", "libggml-cpu-x64.so"):
-        (tmp_path / name).write_bytes(name.encode())
-    environment._one_copy_each(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "libggml-cpu-x64.so",
-        "libggml.so",
-        "libggml.so.0",
-    ]
-    assert (tmp_path / "libggml.so").readlink() == Path("libggml.so.0")
-    assert (tmp_path / "libggml-cpu-x64.so").read_bytes() == b"libggml-cpu-x64.so"
