@@ -99,14 +99,14 @@ def _make(job: Job) -> None:
 
 def _date(job: Job) -> None:
     """Each inode has the time at which the builder's own file system changed it; that is of no use to anybody."""
-    told = _ask("dumpe2fs", str(job.slot))
+    told = _ask(job, "dumpe2fs", str(job.slot))
     script = job.out / "times.debugfs"
     with script.open("w", encoding="utf-8") as out:
         for inode in used_inodes(told):
             for field in _TIMES:
                 out.write(f"set_inode_field <{inode}> {field} @{job.epoch}\n")
                 out.write(f"set_inode_field <{inode}> {field}_extra 0\n")
-    _ask("debugfs", "-w", "-f", str(script), str(job.slot))
+    _ask(job, "debugfs", "-w", "-f", str(script), str(job.slot))
     script.unlink()
 
 
@@ -124,9 +124,8 @@ def used_inodes(described: str) -> Iterator[int]:
     return (inode for inode in range(1, int(count[1]) + 1) if inode not in free)
 
 
-def _ask(*words: str) -> str:
-    variables = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
-    told = subprocess.run(words, capture_output=True, text=True, env=os.environ | variables, check=False)  # noqa: S603
+def _ask(job: Job, *words: str) -> str:
+    told = subprocess.run(words, capture_output=True, text=True, env=os.environ | job.variables, check=False)  # noqa: S603
     if told.returncode:
         raise UnavailableError(f"{words[0]} failed.", hint=told.stderr[-1000:])
     return told.stdout

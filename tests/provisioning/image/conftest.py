@@ -38,7 +38,7 @@ def job(tmp_path: Path) -> Job:
         board=boards.load("pc"),
         common=boards.common(),
         version="1.2.3",
-        epoch=1_800_000_000,
+        epoch=1_700_000_000,
         lock=LOCK,
         python=sys.executable,
     )
