@@ -110,6 +110,7 @@ class Medium:
         with tempfile.NamedTemporaryFile() as file:
             file.write(content)
             file.flush()
+            os.fchmod(file.fileno(), 0o644)
             place = f"{self.file}?offset={self.partitions[label].begin}"
             commands = f"rm {name}\nwrite {file.name} {name}\nquit\n"
             done = subprocess.run(
