@@ -66,6 +66,48 @@ bench: ## set up the peers and compare the brain with them (25 minutes); less wi
 	@tests/bench/setup.sh qwen2.5-coder-0.5b-instruct-q4_k_m
 	@$(PYTHON) -m tests.bench --rounds "$(BENCH_ROUNDS)" --only "$(ONLY)"
 
+BOARD := pc
+MODEL :=
+FRESH :=
+PLAN :=
+.PHONY: image
+image: ## the file to flash, for BOARD=pc|arm64|rpi (5 minutes, the first time 25); MODEL=none or a name, FRESH=1, PLAN=1 only says how
+	@provisioning/setup.sh image $(BOARD)
+	@$(PYTHON) -m provisioning.image --board $(BOARD) $(if $(MODEL),--model $(MODEL)) $(if $(FRESH),--fresh) $(if $(PLAN),--plan)
+
+.PHONY: bundle
+bundle: ## the installer for a board that keeps its own system, BOARD=jetson (the first time 20 minutes: the engine is compiled); PLAN=1 only says how
+	@provisioning/setup.sh image arm64
+	@$(PYTHON) -m provisioning.image --board arm64 --until engine $(if $(PLAN),--plan)
+	@$(PYTHON) -m provisioning.jetson --board $(BOARD) $(if $(PLAN),--plan)
+
+.PHONY: bundle-os
+bundle-os: ## the built system as a signed update for boxes of BOARD; KEY= and CERTIFICATE= name a key of your own
+	@provisioning/setup.sh machine
+	@$(PYTHON) -m provisioning.image.bundle --board $(BOARD) $(if $(KEY),--key $(KEY) --certificate $(CERTIFICATE))
+
+INTERNET :=
+.PHONY: boot
+boot: ## start the built image in QEMU, the portal on port 8080 and the mail door on 8025; FRESH=1 writes it anew, INTERNET=1
+	@provisioning/setup.sh machine
+	@$(PYTHON) -m tests.image --board $(BOARD) $(if $(FRESH),--fresh) $(if $(INTERNET),--internet)
+
+TEST_MODEL := smollm2-135m-instruct-q4_1
+ONLY_IMAGE = tests/image
+.PHONY: test-image
+test-image: ## build the image with a small model, start it in QEMU, claim it, mail it, pull its plug (build/report/test-image.json)
+	@provisioning/setup.sh test
+	@provisioning/setup.sh image pc && provisioning/setup.sh machine
+	@$(PYTHON) -m provisioning.image --board pc --model $(TEST_MODEL) --out build/test-image/pc
+	@$(PYTHON) -m pytest -m image $(ONLY_IMAGE)
+
+.PHONY: test-image-full
+test-image-full: ## the same, with bad updates, ten power cuts, factory reset and every hardship (hours where KVM does not work)
+	@provisioning/setup.sh test
+	@provisioning/setup.sh image pc && provisioning/setup.sh machine
+	@$(PYTHON) -m provisioning.image --board pc --model $(TEST_MODEL) --out build/test-image/pc
+	@$(PYTHON) -m pytest -m "image or image_full" $(ONLY_IMAGE)
+
 .PHONY: clean
 clean: ## remove what was built or fetched here (not what the house knows)
 	rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache ./*.egg-info

@@ -17,6 +17,7 @@ import contextlib
 import fcntl
 import os
 import re
+import stat
 import threading
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -171,7 +172,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def save(home: Path, changes: Mapping[str, str | int | bool]) -> None:
-    """Writes some values into the file, all or none, and keeps the others; readable for this user alone.
+    """Writes some values into the file, all or none, and keeps the others; readable for this user alone, or for the house's group.
 
     Raises:
         SettingsError: A key is unknown, or a value has the wrong type or lies out of range.
@@ -264,6 +265,7 @@ def _write(home: Path, content: Mapping[str, Any]) -> None:
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
+            _share(file.fileno(), home)
             tomli_w.dump(content, file)
             file.flush()
             os.fsync(file.fileno())
@@ -276,6 +278,14 @@ def _write(home: Path, content: Mapping[str, Any]) -> None:
         raise StorageError(
             "The settings could not be saved.", hint=f"{failed.strerror}; make room and try again."
         ) from failed
+
+
+def _share(descriptor: int, home: Path) -> None:
+    """In a home of several users - on the box each process is one - all of its group may read the settings."""
+    status = home.stat()
+    if status.st_mode & stat.S_ISVTX:
+        os.fchown(descriptor, -1, status.st_gid)
+        os.fchmod(descriptor, 0o640)
 
 
 def checked(setting: Setting, value: Any) -> str | int | bool:

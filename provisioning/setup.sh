@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Sets up what `make run` and `make test` need on a fresh Debian or Ubuntu, says what it installs, and shows progress.
-# Usage: provisioning/setup.sh run|test
+# Sets up what `make run`, `make test` and `make image` need on a fresh Debian or Ubuntu, says what it installs, and shows progress.
+# Usage: provisioning/setup.sh run|test|machine|image [BOARD]
+# `machine` brings what starts a built image here, and nothing of Python.
 # Nothing is done twice: each step leaves a mark in build/setup/ and is skipped while its inputs are the same.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-purpose=${1:?run or test}
+purpose=${1:?run, test, machine or image}
+board=${2:-pc}
 marks=build/setup
 mkdir -p "$marks" build/log build/report
 timings=build/report/setup-$purpose.tsv
@@ -47,6 +49,14 @@ system_packages() { # what is missing of Debian's packages
         wanted+=(avahi-daemon avahi-utils chromium dbus dovecot-imapd dovecot-lmtpd git iproute2 libnss-mdns postfix procps
             shellcheck swaks util-linux)
     fi
+    if [ "$purpose" = machine ]; then
+        wanted=(e2fsprogs fdisk grub-common mtools ovmf qemu-efi-aarch64 qemu-system-arm qemu-system-x86 qemu-utils rauc
+            squashfs-tools)
+    fi
+    if [ "$purpose" = image ]; then
+        wanted+=(bmap-tools debian-archive-keyring dosfstools e2fsprogs fdisk git mmdebstrap mtools tar xz-utils zstd)
+        if foreign; then wanted+=(binfmt-support "g++-$(gnu_name)" qemu-user-static); fi
+    fi
     for package in "${wanted[@]}"; do
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
     done
@@ -64,6 +74,22 @@ system_packages() { # what is missing of Debian's packages
         tail -20 build/log/apt.log
         return 1
     }
+}
+
+architecture() { sed -n 's/^architecture = "\(.*\)"$/\1/p' "provisioning/image/boards/$board.toml"; }
+
+foreign() { [ "$(architecture)" != "$(dpkg --print-architecture)" ]; }
+
+gnu_name() { case $(architecture) in arm64) echo aarch64-linux-gnu ;; *) echo x86-64-linux-gnu ;; esac; }
+
+emulation() { # has the kernel run programs of the board's architecture, for their packages' own scripts
+    local handlers=/proc/sys/fs/binfmt_misc
+    foreign || return 0
+    [ -e $handlers/register ] || as_root mount -t binfmt_misc binfmt_misc $handlers || {
+        echo "The kernel offers no binfmt_misc, without which programs for $(architecture) do not run here." >&2
+        return 1
+    }
+    [ -n "$(ls $handlers/qemu-* 2>/dev/null)" ] || as_root update-binfmts --enable
 }
 
 environment() {
@@ -92,15 +118,17 @@ mark() { # MARK FILE...
 }
 
 packages() {
-    local lock=provisioning/lock/$purpose.txt without=build/setup/wheels-$purpose.txt
+    local lock=provisioning/lock/${purpose/image/run}.txt without=build/setup/wheels-$purpose.txt
     unchanged "$purpose" && return
     # Everything but llama-cpp-python comes ready made; that one is compiled here, for this machine's own processor.
     awk '/^[a-z]/ {keep = !/^llama-cpp-python/} keep' "$lock" >"$without"
     say "Fetching Python packages ($(grep -c '^[a-z]' "$lock"), pinned with their hashes in $lock)"
     timed download install -qq -r provisioning/lock/build.txt -r "$without"
-    .venv/bin/python -c 'import llama_cpp' 2>/dev/null ||
-        say "Compiling llama.cpp for this machine: 3 to 10 minutes, only once (log: build/log/compile.log)"
-    CMAKE_ARGS="${CMAKE_ARGS:--DLLAVA_BUILD=OFF}" timed compile compile "$lock"
+    if [ "$purpose" != image ]; then # an image brings its own
+        .venv/bin/python -c 'import llama_cpp' 2>/dev/null ||
+            say "Compiling llama.cpp for this machine: 3 to 10 minutes, only once (log: build/log/compile.log)"
+        CMAKE_ARGS="${CMAKE_ARGS:--DLLAVA_BUILD=OFF}" timed compile compile "$lock"
+    fi
     PYTHONWARNINGS=ignore .venv/bin/pip install --quiet --no-deps --no-build-isolation --no-index --editable .
     mark "$purpose" "$lock" provisioning/lock/build.txt pyproject.toml
 }
@@ -123,6 +151,9 @@ compile() { # the compiler's own count, [12/140], becomes one line that moves
 
 began=$SECONDS
 timed apt system_packages
-environment
-packages
+[ "$purpose" != image ] || emulation
+if [ "$purpose" != machine ]; then
+    environment
+    packages
+fi
 printf 'total\t%s\n' $((SECONDS - began)) >>"$timings"

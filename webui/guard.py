@@ -17,7 +17,7 @@ from flask import Flask, Response, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from agent.errors import AuthenticationError, ForbiddenError
-from webui import session
+from webui import box, session
 from webui.place import own_addresses
 from webui.portal import portal, visitor
 
@@ -29,6 +29,10 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+HOTSPOT_NETWORK, _HOTSPOT = (
+    "10.42.0.",
+    "http://10.42.0.1/",
+)  # the box's own Wi-Fi, where every name leads to the box
 _ALWAYS = ("static", "healthz")  # endpoints for anybody
 
 
@@ -74,6 +78,8 @@ def _check_host() -> ResponseReturnValue | None:
     if is_own(request.host, portal().settings.text("house.name")):
         return None
     g.dressed_only = True
+    if (request.remote_addr or "").startswith(HOTSPOT_NETWORK) and box.is_there():
+        return redirect(_HOTSPOT, 302)  # a telephone that looks for the internet opens this by itself
     name = portal().settings.text("house.name")
     words = f"This box does not answer by that name.\nOpen http://{name}.local instead, or its number as your router shows it.\n"
     return Response(words, status=421, mimetype="text/plain")

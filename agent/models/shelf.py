@@ -158,7 +158,7 @@ class Shelf:
 def _locked(lock: Path, model: Model, patience: float | None) -> int:
     with writing():
         lock.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
     try:
         _lock(descriptor, model, patience)
     except BaseException:

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, render_template
 
-from webui import condition
+from webui import box, condition
 from webui.house import SERVICES
 from webui.portal import portal, visitor
 
@@ -52,6 +52,7 @@ def show() -> str:
         notes=[house.note(service) for service in SERVICES],
         models=models,
         gauges=condition.gauges(settings),
+        has_box_page=visitor().is_owner and box.is_there(),
         processes=condition.running(settings),
         accounts=house.accounts("mail"),
         events=[_in_words(event) for event in house.journal(_EVENTS)] if visitor().is_owner else [],

@@ -15,8 +15,9 @@ from flask.typing import ResponseReturnValue
 
 from agent import claim
 from agent.errors import ConflictError, ForbiddenError, NisseError, RequestError
-from webui import mail_form
+from webui import box, mail_form
 from webui.access import owner_only
+from webui.guard import HOTSPOT_NETWORK
 from webui.house import calm
 from webui.layout import waiting_time
 from webui.place import web_address
@@ -83,6 +84,7 @@ def make_owner() -> ResponseReturnValue:
         return _owner_page(" ".join(calm(refused)), refused.status)
     portal().sessions.go_on_at("mail")
     portal().sessions.end_all("")
+    box.forget_offered_owner(portal().settings)
     portal().ownership.settle(owned=True)
     become(portal().sessions.begin(owner.id, owner.name, owner.role, instead_of=visitor()))
     return redirect(url_for("wizard.mail"), 303)
@@ -121,15 +123,17 @@ def done() -> ResponseReturnValue:
         mail=mail_form.address(settings.home),
         brain=portal().house.note("brain"),
         models=[model for model in portal().house.models() if model["wanted"]],
+        by_hotspot=(request.remote_addr or "").startswith(HOTSPOT_NETWORK),
     )
 
 
 def _code_page(problem: str = "", status: int = 200) -> ResponseReturnValue:
-    return _page("wizard_code.html", problem=problem), status
+    return _page("wizard_code.html", problem=problem, is_box=box.is_there()), status
 
 
 def _owner_page(problem: str = "", status: int = 200) -> ResponseReturnValue:
-    kept = {key: request.form.get(key, "") for key in ("name", "address")}
+    offered = box.offered_owner(portal().settings)
+    kept = {key: request.form.get(key, offered[key]) for key in ("name", "address")}
     return _page("wizard_owner.html", problem=problem, kept=kept), status
 
 

@@ -48,8 +48,8 @@ class Maildir:
         temporary = self._folder / "tmp" / _safe(name)
         try:
             for part in ("tmp", "new", "cur"):
-                (self._folder / part).mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+                (self._folder / part).mkdir(parents=True, exist_ok=True, mode=0o750)
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(letter.replace(b"\r\n", b"\n"))
                 file.flush()

@@ -1,0 +1,57 @@
+"""The claim code where people find it: on the boot partition, as long as nobody owns the box.
+
+Owns: the file SETUP-CODE.txt, and the code for somebody who lost the password.
+Does not know: how a code is made (`agent.claim`) or shown on the screen (`console`).
+"""
+
+from __future__ import annotations
+
+from agent import claim
+from provisioning.box import durable
+from provisioning.box.places import PORTAL, Places, hand_to
+
+FILE_NAME = "SETUP-CODE.txt"
+LOST_FILES = ("RESET-PASSWORD", "RESET-PASSWORD.txt")
+LOST_NAME = "lost-password-code"  # in NISSE_HOME; the portal asks for it, and takes it away
+
+
+def make(places: Places) -> None:
+    """Makes the code, and lets the portal have it."""
+    claim.code(places.home)
+    hand_to(places.home / claim.FILE_NAME, PORTAL)
+
+
+def show_on_boot_partition(places: Places, address: str) -> None:
+    """Writes the code beside the presets; once the box is owned, leaves nothing of it there."""
+    file = places.esp / FILE_NAME
+    code = current(places)
+    if not code:
+        durable.shred(file)
+        return
+    text = f"Open {address} in a browser, in the same network as the box, and type this code:\r\n\r\n    {code}\r\n"
+    if not file.exists() or file.read_text(encoding="utf-8", errors="replace") != text:
+        durable.write(file, text)
+
+
+def current(places: Places) -> str:
+    """What somebody before the box has to type: the claim code, or the one for a lost password; empty if nothing is asked."""
+    for name in (claim.FILE_NAME, LOST_NAME):
+        try:
+            found = (places.home / name).read_text(encoding="ascii").strip()
+        except OSError:
+            found = ""
+        if found:
+            return found
+    return ""
+
+
+def take_lost_password(places: Places) -> None:
+    """Somebody who can write onto the boot partition stands before the box, and may set a new password with a code that it shows."""
+    asked = [places.esp / name for name in LOST_FILES if (places.esp / name).exists()]
+    if not asked:
+        return
+    if not claim.code(places.home):  # an unowned box has no password that could be lost
+        durable.write(places.home / LOST_NAME, claim.made() + "\n")
+        hand_to(places.home / LOST_NAME, PORTAL)
+    for file in asked:
+        durable.remove(file)

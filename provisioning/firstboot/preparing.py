@@ -1,0 +1,108 @@
+"""`disk`: from a kernel with a read-only root to a box with its boot partition and its state mounted.
+
+Owns: the order. Each part looks at what is there, so that after a power cut at any instant the next start goes on.
+Does not know: how a part is done.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+from agent.errors import StorageError
+from provisioning.box import durable
+from provisioning.box.places import Places
+from provisioning.box.running import Run
+from provisioning.firstboot import clock, disk, filesystems, table, wiping
+from provisioning.firstboot.disk import Disk
+
+RESET_FILES = ("RESET", "RESET.txt")
+_OF_THE_OLD_HOUSE = ("SETUP-CODE.txt", "grub/identity")
+# What Debian keeps in /var and should last; the journal is the slot's own: an older system may not read a newer one's.
+_SHARED = {"systemd": "var/lib/systemd", "NetworkManager": "var/lib/NetworkManager"}
+_OWN = {"journal": "var/log/journal"}
+
+Say = Callable[[str], None]
+
+
+def prepare(places: Places, run: Run, say: Say, look: Callable[[], Disk] = disk.own) -> None:
+    """Does all of it.
+
+    Args:
+        places: Where the box's things lie.
+        run: Runs a program.
+        say: Tells whoever sits before the screen.
+        look: Looks at the disk.
+
+    Raises:
+        StorageError: The medium is too small or cannot be read; the sentence says what to do.
+    """
+    found = _looked(look, run)
+    links = places.run / "disk"
+    disk.link(found, links)
+    filesystems.mount_boot(links / "esp", places.esp, run)
+    if not table.is_complete(found):
+        _make_partitions(found, places, run, say)
+        found = _looked(look, run)
+        disk.link(found, links)
+    if found.partition("data") is None:
+        raise StorageError("The partition of the state could not be made.", hint="Try another medium.")
+    if wants_reset(places):
+        _reset(places, run, say)
+    filesystems.mount_data(links / "data", places.data, run)
+    filesystems.fit(links / "data", run)
+    _bind_all(places, run)
+    clock.raise_to_floor(places, time.time(), clock.set_system_clock)
+
+
+def wants_reset(places: Places) -> bool:
+    """Whether somebody asks for a factory reset: at the boot menu, or by a file on the boot partition."""
+    asked = places.command_line.get("nisse.wipe") == "1"
+    return asked or any((places.esp / name).exists() for name in RESET_FILES)
+
+
+def _looked(look: Callable[[], Disk], run: Run) -> Disk:
+    found = look()
+    if all(partition.name for partition in found.partitions):
+        return found
+    return disk.named(found, run("sfdisk", "--json", f"/dev/{found.device}"))
+
+
+def _make_partitions(found: Disk, places: Places, run: Run, say: Say) -> None:
+    say("Making room for the house on this medium ...")
+    folder = places.run / "repart.d"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        old.unlink()
+    for name, content in table.definitions(found, _types(found, run)).items():
+        (folder / name).write_text(content, encoding="ascii")
+    run("modprobe", "loop", fine=(0, 1))  # through which it makes the file systems
+    command = ("systemd-repart", "--dry-run=no", "--empty=refuse", "--seed=random", "--no-pager")
+    run(*command, f"--definitions={folder}", f"/dev/{found.device}", seconds=1800)
+
+
+def _types(found: Disk, run: Run) -> dict[int, str]:
+    rows = json.loads(run("sfdisk", "--json", f"/dev/{found.device}"))["partitiontable"]["partitions"]
+    by_device = {row["node"].removeprefix("/dev/"): row["type"] for row in rows}
+    return {partition.number: by_device[partition.device] for partition in found.partitions}
+
+
+def _reset(places: Places, run: Run, say: Say) -> None:
+    """Wipes first and takes the order away last, so that a power cut repeats it."""
+    say("Factory reset: everything that the house knew is being erased. Do not switch it off ...")
+    wiping.wipe(places.run / "disk" / "data", run, lambda percent: say(f"Factory reset: {percent} %"))
+    for name in _OF_THE_OLD_HOUSE:
+        durable.shred(places.esp / name)
+    for name in RESET_FILES:
+        if (places.esp / name).exists():
+            durable.remove(places.esp / name)
+    say("Factory reset: done. The box is as new.")
+
+
+def _bind_all(places: Places, run: Run) -> None:
+    places.shared.mkdir(parents=True, exist_ok=True, mode=0o700)
+    own = places.data / "slots" / places.slot
+    for base, folders in ((places.shared, _SHARED), (own, _OWN)):
+        for name, place in folders.items():
+            filesystems.bind(base / name, places.root / place, run)

@@ -1,0 +1,66 @@
+"""What QEMU needs to be told to be a board.
+
+Owns: chip set, firmware and processor per board.
+Does not know: the image.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A kind of box that QEMU can be."""
+
+    name: str  # as `make image BOARD=` has it
+    machine: str  # as `uname -m` says
+    program: str
+    chipset: str
+    emulated_processor: str
+    code: str  # the firmware
+    variables: str  # what it keeps, as delivered
+    console: str  # option name of the second serial port's device, empty where the chip set has it
+
+    def firmware(self, folder: Path) -> tuple[str, ...]:
+        """The options for UEFI with variables of this machine's own.
+
+        Args:
+            folder: Where those are kept.
+        """
+        own = folder / "firmware-variables"
+        if not own.exists():
+            shutil.copyfile(self.variables, own)
+        return (
+            "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={self.code}",
+            "-drive", f"if=pflash,format=raw,unit=1,file={own}",
+        )  # fmt: skip
+
+
+BOARDS = {
+    board.name: board
+    for board in (
+        Board(
+            name="pc",
+            machine="x86_64",
+            program="qemu-system-x86_64",
+            chipset="q35",
+            emulated_processor="max",
+            code="/usr/share/OVMF/OVMF_CODE_4M.fd",
+            variables="/usr/share/OVMF/OVMF_VARS_4M.fd",
+            console="",
+        ),
+        Board(
+            name="arm64",
+            machine="aarch64",
+            program="qemu-system-aarch64",
+            chipset="virt",
+            emulated_processor="cortex-a72",
+            code="/usr/share/AAVMF/AAVMF_CODE.fd",
+            variables="/usr/share/AAVMF/AAVMF_VARS.fd",
+            console="pci-serial",
+        ),
+    )
+}

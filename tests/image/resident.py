@@ -1,0 +1,172 @@
+"""Somebody who lives with the box: claims it, teaches it, writes to its door, reads the answers. All from outside, as people do.
+
+Owns: the browser's and the mail program's part.
+Does not know: the machine beyond its two ports.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import re
+import smtplib
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+
+import httpx
+
+NAME, ADDRESS, PASSWORD = "Anna", "anna@example.org", "correct horse battery staple"
+HOUSE = "nisse@localhost"
+CODE = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}\b")
+_TOKEN = re.compile(r'name="csrf" (?:value|content)="([0-9a-f]+)"')
+_LETTER = re.compile(r"<summary><b>(.*?)</b>.*?<div class=\"words\">(.*?)</div>", re.DOTALL)
+_SLOW_S = 120.0  # an emulated box computes a password's hash for a while
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """An answer that waits in the house."""
+
+    subject: str
+    text: str
+
+
+class Resident:
+    """The owner's browser and mail program."""
+
+    def __init__(self, url: str, door_port: int) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            url: The portal's.
+            door_port: The mail door's port on this machine.
+        """
+        self._url = url
+        self._door_port = door_port
+        self._http = httpx.Client(base_url=url, timeout=_SLOW_S, trust_env=False, headers={"Origin": url})
+
+    def close(self) -> None:
+        """Closes the browser."""
+        self._http.close()
+
+    def claim(self, code: str) -> None:
+        """Goes through the wizard to its end, without a mail account."""
+        self._until_awake()
+        assert self._post("/setup/code", {"code": code}, page="/setup").status_code == 303, (
+            "the code was refused"
+        )
+        person = {"name": NAME, "address": ADDRESS, "password": PASSWORD}
+        made = self._post("/setup/owner", person, page="/setup")
+        assert made.headers.get("location") == "/setup/mail", made.text[-800:]
+        self._post("/setup/mail", {"skip": "1"}, page="/setup/mail")
+        assert self._http.get("/setup/done").status_code == 200
+
+    def logs_in(self) -> None:
+        """Logs in with the owner's address."""
+        self._until_awake()
+        self._http.cookies.clear()
+        answer = self._post("/login", {"address": ADDRESS, "password": PASSWORD}, page="/login")
+        assert answer.status_code == 303, answer.text[-800:]
+
+    def teach(self, name: str, text: str) -> dict[str, object]:
+        """Brings a document for the whole house."""
+        answer = self._http.post(
+            "/documents",
+            data={"audience": "house"},
+            files={"file": (name, text.encode(), "text/plain")},
+            headers={"X-CSRF-Token": self._token("/documents")},
+        )
+        assert answer.status_code == 201, answer.text[-800:]
+        return dict(answer.json())
+
+    def documents(self) -> list[str]:
+        """The names of what the house was taught."""
+        return re.findall(r'<b class="name">(.*?)</b>', self._http.get("/documents").text)
+
+    def page(self, path: str) -> str:
+        """A page as the browser gets it."""
+        answer = self._http.get(path)
+        assert answer.status_code == 200, f"{path}: {answer.status_code}"
+        return answer.text
+
+    def letters(self) -> list[Letter]:
+        """The answers that wait, newest first."""
+        found = _LETTER.findall(self.page("/letters"))
+        return [Letter(subject=html.unescape(subject), text=html.unescape(text)) for subject, text in found]
+
+    def until_answered(self, subject: str, seconds: float) -> Letter:
+        """The answer to a mail with this subject, as soon as it is there.
+
+        Raises:
+            AssertionError: It did not come.
+        """
+        end = time.monotonic() + seconds
+        while True:
+            with contextlib.suppress(httpx.HTTPError):
+                for letter in self.letters():
+                    if letter.subject == f"Re: {subject}":
+                        return letter
+            assert time.monotonic() < end, f"no answer to {subject!r} within {seconds:.0f} s"
+            time.sleep(1)
+
+    def write(self, mail: EmailMessage, *, seconds: float = 60.0) -> None:
+        """Hands a mail in at the door, encrypted and with a password; returns when the house has it.
+
+        Raises:
+            OSError: It was not taken; smtplib's errors are such.
+        """
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = (
+            False,
+            ssl.CERT_NONE,
+        )  # the box made its certificate itself
+        with smtplib.SMTP("127.0.0.1", self._door_port, timeout=seconds) as door:
+            door.starttls(context=context)
+            door.login(ADDRESS, PASSWORD)
+            door.send_message(mail, ADDRESS, [HOUSE])
+
+    def write_until_taken(self, mail: EmailMessage, seconds: float) -> None:
+        """As a mail server does: the same mail again until the house says that it has it."""
+        end, refusal = time.monotonic() + seconds, ""
+        while time.monotonic() < end:
+            try:
+                self.write(mail)
+            except OSError as refused:
+                refusal = str(refused)
+                time.sleep(1)
+            else:
+                return
+        raise AssertionError(f"the door did not take the mail: {refusal}")
+
+    def _until_awake(self, seconds: float = 180.0) -> None:
+        """Waits until the portal has found the services behind it."""
+        end = time.monotonic() + seconds
+        while True:
+            with contextlib.suppress(httpx.HTTPError):
+                answer = self._http.get("/setup", follow_redirects=True)
+                if answer.status_code == 200 and _TOKEN.search(answer.text):
+                    return
+            assert time.monotonic() < end, "the house does not wake up"
+            time.sleep(0.5)
+
+    def _token(self, page: str) -> str:
+        answer = self._http.get(page)
+        found = _TOKEN.search(answer.text)
+        assert found, f"{page} has no form: {answer.status_code}"
+        return found[1]
+
+    def _post(self, path: str, form: Mapping[str, str], *, page: str) -> httpx.Response:
+        return self._http.post(path, data={**form, "csrf": self._token(page)})
+
+
+def letter(subject: str, text: str) -> EmailMessage:
+    """A mail of the owner's to the house."""
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = ADDRESS, HOUSE, subject
+    mail["Date"], mail["Message-ID"] = formatdate(), make_msgid(domain="example.org")
+    mail.set_content(text)
+    return mail

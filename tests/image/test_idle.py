@@ -1,0 +1,114 @@
+"""A house in which nobody asks anything: what it holds, what it writes, which doors are open, what failed."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.image.conftest import BOOT_S, Claimed, until_good
+from tests.image.machine import Machine
+from tests.image.report import Report
+
+pytestmark = pytest.mark.timeout(2 * 3600)
+
+SETTLING_S = float(os.environ.get("SETTLING_S", "120"))
+IDLE_S = float(os.environ.get("IDLE_S", "600"))
+MOST_RAM_MB, MOST_WRITES_MB_H, MOST_EXPOSURE = 180, 2, 2.5
+DOORS = {("tcp", 25), ("tcp", 80), ("udp", 5353), ("udp", 68), ("udp", 546)}
+_WITHOUT_MODEL = """
+cd /data/nisse/models
+for folder in */; do
+    case $folder in all-minilm*) ;; *) rm -r "$folder" ;; esac
+done
+systemctl restart nisse.service
+"""
+_HELD = """
+total=0
+for group in /sys/fs/cgroup/system.slice/nisse.service/*/; do
+    name=$(basename $group)
+    held=0
+    for pid in $(cat $group/cgroup.procs); do
+        held=$((held + $(awk '/^Pss:/ {print $2}' /proc/$pid/smaps_rollup)))
+    done
+    echo "$name $held"
+done
+"""
+
+
+@pytest.fixture(scope="module")
+def idle(claimed: Claimed, stage: Path) -> Iterator[Machine]:
+    """One box for this module, without a chat model, some minutes after its start."""
+    machine = Machine(stage / "idle", claimed.disk)
+    machine.plug_in().until_up(BOOT_S)
+    until_good(machine)
+    machine.shell.ask(_WITHOUT_MODEL)
+    machine.until_up(BOOT_S)
+    time.sleep(SETTLING_S)
+    yield machine
+    machine.remove()
+
+
+@pytest.mark.image
+def test_no_unit_failed_and_no_order_was_circular(idle: Machine) -> None:
+    assert idle.shell.ask("systemctl list-units --failed --plain --no-legend") == ""
+    assert "ordering cycle" not in idle.shell.ask("journalctl -b -p warning --no-pager -o cat | tail -n 500")
+
+
+@pytest.mark.image
+def test_the_kernel_is_not_tainted(idle: Machine) -> None:
+    assert idle.shell.ask("cat /proc/sys/kernel/tainted") == "0"
+
+
+@pytest.mark.image
+def test_only_the_named_doors_are_open(idle: Machine, report: Report) -> None:
+    lines = idle.shell.ask("ss -H -l -n -t -u").splitlines()
+    found = set()
+    for line in lines:
+        kind, _state, *_queues, local, _peer = line.split()[:6]
+        host, _, port = local.rpartition(":")
+        if not host.startswith(("127.", "[::1]")):
+            found.add((kind, int(port)))
+    report.detail("open_doors", sorted(f"{kind} {port}" for kind, port in found))
+    assert found <= DOORS
+
+
+@pytest.mark.image
+def test_the_root_is_read_only(idle: Machine) -> None:
+    assert idle.shell.run("touch /usr/x /etc/x").status != 0
+    assert "ro," in idle.shell.ask("findmnt -n -o OPTIONS /") + ","
+
+
+@pytest.mark.image
+def test_the_unit_of_the_house_is_hardened(idle: Machine, report: Report) -> None:
+    said = idle.shell.ask("systemd-analyze security nisse.service --no-pager | tail -n 3", seconds=300)
+    exposure = float(re.findall(r"(\d+\.\d)", said)[-1])
+    report.detail("exposure", exposure)
+    assert exposure <= MOST_EXPOSURE
+
+
+@pytest.mark.image
+def test_what_the_house_holds_without_a_model(idle: Machine, report: Report) -> None:
+    rows = dict(line.split() for line in idle.shell.ask(_HELD).splitlines())
+    held = {name: round(int(kilobytes) / 1000, 1) for name, kilobytes in rows.items()}
+    used = idle.shell.ask(
+        "awk '/MemTotal/ {t=$2} /MemAvailable/ {a=$2} END {print int((t-a)/1024)}' /proc/meminfo"
+    )
+    report.detail("idle_ram_by_process_mb", held)
+    report.detail("idle_ram_of_the_whole_guest_mb", int(used))
+    report.figure("idle_ram_mb", sum(held.values()))
+
+
+@pytest.mark.image_full
+def test_what_the_house_writes_in_an_hour(idle: Machine, report: Report) -> None:
+    idle.shell.ask("sync")
+    before = idle.written
+    time.sleep(IDLE_S)
+    idle.shell.ask("sync")
+    written = (idle.written - before) / 1_000_000
+    report.figure("idle_writes_mb_h", written * 3600 / IDLE_S)
+    assert written * 3600 / IDLE_S <= MOST_WRITES_MB_H

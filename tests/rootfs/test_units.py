@@ -1,0 +1,89 @@
+"""The box's files of the system: systemd's own programs read them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from provisioning.supervision.profiles import ANOTHER, PROFILES
+from tests.source_tree import CHECKOUT
+
+ROOTFS = CHECKOUT / "rootfs"
+UNITS = ROOTFS / "usr/lib/systemd/system"
+OWN = sorted(path.name for path in UNITS.iterdir())
+MOST_EXPOSED = 2.5
+
+needs_systemd = pytest.mark.skipif(
+    not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed"
+)
+
+
+@needs_systemd
+@pytest.mark.parametrize(("unit", "most"), [("nisse.service", MOST_EXPOSED), ("nisse-helper.service", 5.0)])
+def test_the_house_stands_behind_walls(unit: str, most: float) -> None:
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(UNITS / unit)]
+    said = subprocess.run(command, check=False, capture_output=True, text=True).stdout
+    found = re.search(r"exposure level for \S+: ([\d.]+)", said)
+    assert found, said
+    assert float(found[1]) <= most
+
+
+def test_every_unit_that_is_on_is_there() -> None:
+    wants = [
+        path for path in (ROOTFS / "etc/systemd/system").glob("*.wants/*") if path.name.startswith("nisse")
+    ]
+    assert wants
+    for link in wants:
+        target = str(link.readlink())
+        place = ROOTFS / target.lstrip("/") if target.startswith("/") else link.parent / target
+        assert place.exists(), link
+
+
+def test_the_python_modules_that_units_start_are_there() -> None:
+    for unit in UNITS.glob("*.service"):
+        for name in re.findall(r"-m (provisioning[.\w]*)", unit.read_text()):
+            path = CHECKOUT / name.replace(".", "/")
+            assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), (unit.name, name)
+
+
+def test_every_process_of_the_house_has_a_user_with_a_fixed_number() -> None:
+    text = (ROOTFS / "usr/lib/sysusers.d/nisse.conf").read_text()
+    numbers = dict(re.findall(r"^u (\S+) (\d+) ", text, re.MULTILINE))
+    programs = {path.stem for path in (ROOTFS / "etc/supervisor/conf.d").glob("*.conf")}
+    assert programs == set(PROFILES)
+    for profile in (*PROFILES.values(), ANOTHER):
+        assert profile.user in numbers
+    assert len(set(numbers.values())) == len(numbers)
+
+
+def test_who_thinks_and_remembers_talks_to_nobody_outside() -> None:
+    rules = (ROOTFS / "etc/nftables.conf").read_text()
+    [line] = [line for line in rules.splitlines() if "skuid" in line]
+    for name in ("brain", "recall", "conversation"):
+        assert f'"nisse-{name}"' in line
+    assert "policy drop" in rules
+
+
+@pytest.mark.skipif(not shutil.which("nft"), reason="nftables is not installed")
+@pytest.mark.root
+def test_the_firewalls_rules_can_be_read() -> None:
+    rules = (ROOTFS / "etc/nftables.conf").read_text()
+    rules = re.sub(r'"nisse-\w+"', "0", rules).replace("{ 0, 0, 0 }", "{ 0 }")
+    done = subprocess.run(["nft", "-c", "-f", "-"], input=rules, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("systemd-sysusers"), reason="systemd-sysusers is not installed")
+@pytest.mark.root
+def test_the_users_can_be_made(tmp_path: Path) -> None:
+    conf = ROOTFS / "usr/lib/sysusers.d/nisse.conf"
+    (tmp_path / "etc").mkdir()
+    subprocess.run(["systemd-sysusers", f"--root={tmp_path}", str(conf)], check=True, capture_output=True)
+    groups = (tmp_path / "etc/group").read_text()
+    members = dict(re.findall(r"^(\S+?):[^:]*:\d+:(.*)$", groups, re.MULTILINE))
+    assert "nisse-brain" in members["nisse-models"].split(",")
+    assert members["nisse-channel-door"] == "nisse-portal"

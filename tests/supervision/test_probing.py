@@ -1,0 +1,56 @@
+"""Asking whether a service still answers: over real sockets."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from provisioning.supervision import probing
+from provisioning.supervision.probing import Probing
+from tests.live.running import free_port
+
+
+@pytest.fixture
+def silent() -> Iterator[tuple[str, int, str]]:
+    """Somebody who lets everybody in and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield "127.0.0.1", int(server.getsockname()[1]), "/health"
+
+
+def test_silence_is_hanging(silent: tuple[str, int, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "_PATIENCE_S", 0.2)
+    assert not probing.answers(silent)
+
+
+def test_a_closed_door_is_not() -> None:
+    assert probing.answers(("127.0.0.1", free_port(), "/health"))
+
+
+def test_it_takes_several_silences_and_one_answer_forgives_them() -> None:
+    answers = iter([False, False, True, False, False, False])
+    asked = Probing(lambda: {"recall": ("", 0, "")}, lambda _place: next(answers), every=10_000)
+    found = []
+    for _ in range(6):
+        asked.round()
+        found.append(asked.hangs("recall"))
+    assert found == [False, False, False, False, False, True]
+
+
+def test_a_brain_that_loads_a_model_is_given_longer() -> None:
+    asked = Probing(lambda: {"brain": ("", 0, "")}, lambda _place: False, every=10_000)
+    for _ in range(8):
+        asked.round()
+    assert not asked.hangs("brain")
+    asked.round()
+    assert asked.hangs("brain")
+
+
+def test_the_places_come_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NISSE_PORTAL_LISTEN", "0.0.0.0:80")
+    found = probing.from_settings()
+    assert found["portal"] == ("127.0.0.1", 80, "/healthz")
+    assert found["brain"] == ("127.0.0.1", 8701, "/health")
+    assert found["channel-door"] == ("127.0.0.1", 8025, "")
+    assert "channel-mail" not in found
