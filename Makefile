@@ -99,14 +99,16 @@ test-image: ## build the image with a small model, start it in QEMU, claim it, m
 	@provisioning/setup.sh test
 	@provisioning/setup.sh image pc && provisioning/setup.sh machine
 	@$(PYTHON) -m provisioning.image --board pc --model $(TEST_MODEL) --out build/test-image/pc
-	@$(PYTHON) -m pytest -m image $(ONLY_IMAGE)
+	-@$(PYTHON) -m pytest -m image $(ONLY_IMAGE)
+	@$(PYTHON) -m tests.image.report
 
 .PHONY: test-image-full
 test-image-full: ## the same, with bad updates, ten power cuts, factory reset and every hardship (hours where KVM does not work)
 	@provisioning/setup.sh test
 	@provisioning/setup.sh image pc && provisioning/setup.sh machine
 	@$(PYTHON) -m provisioning.image --board pc --model $(TEST_MODEL) --out build/test-image/pc
-	@$(PYTHON) -m pytest -m "image or image_full" $(ONLY_IMAGE)
+	-@$(PYTHON) -m pytest -m "image or image_full" $(ONLY_IMAGE)
+	@$(PYTHON) -m tests.image.report
 
 .PHONY: clean
 clean: ## remove what was built or fetched here (not what the house knows)

@@ -1,49 +1,89 @@
 """build/report/test-image.json: what the tests of the image measured.
 
-Owns: the nine figures by name, further details beside them, and writing the file.
+Owns: the nine figures by name with their goals, further details beside them, and keeping both from test to test.
 Does not know: how anything was measured.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from tests.measured import REPORTS, Check, measured, write
+
+TARGET = "test-image"
 CHECKOUT = Path(__file__).parent.parent.parent
-FILE = CHECKOUT / "build" / "report" / "test-image.json"
-NAMES = (
-    "boot_first_s", "boot_second_s", "mail_answered", "power_cuts", "power_cuts_unhealthy", "image_mb", "installed_mb", "idle_ram_mb",
-    "idle_writes_mb_h",
-)  # fmt: skip
+GOALS = {
+    # name: (unit, goal); the two starts are for an emulated processor
+    "boot_first_s": ("s", "<= 60"),
+    "boot_second_s": ("s", "<= 35"),
+    "mail_answered": ("", ">= 1"),
+    "power_cuts": ("", ">= 1"),
+    "power_cuts_unhealthy": ("", "<= 0"),
+    "image_mb": ("MB", ""),
+    "installed_mb": ("MB", ""),
+    "idle_ram_mb": ("MB", "<= 180"),
+    "idle_writes_mb_h": ("MB/h", "<= 2"),
+}
+_NOTES = REPORTS / "test-image.notes.json"
 
 
 class Report:
     """The figures of a run; what an earlier run found stays until it is measured again."""
 
-    def __init__(self, file: Path = FILE) -> None:
-        """Reads what was found before."""
-        self._file = file
-        found = json.loads(file.read_text()) if file.is_file() else {}
-        self._figures: dict[str, Any] = {name: found.get(name) for name in NAMES}
+    def __init__(self, notes: Path = _NOTES) -> None:
+        """Reads what was found before.
+
+        Args:
+            notes: Where figures and details are kept between the tests.
+        """
+        self._notes = notes
+        found = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else {}
+        self._figures: dict[str, float] = found.get("figures", {})
         self._details: dict[str, Any] = found.get("details", {})
 
     def figure(self, name: str, value: float | bool) -> None:
         """One of the nine."""
-        if name not in NAMES:
+        if name not in GOALS:
             raise KeyError(name)
-        self._figures[name] = round(value, 1) if isinstance(value, float) else value
-        self._write()
+        self._figures[name] = round(value, 1) if isinstance(value, float) else int(value)
+        self._keep()
 
     def detail(self, name: str, value: Any) -> None:
         """Anything else that is worth knowing."""
         self._details[name] = value
-        self._write()
+        self._keep()
 
-    def _write(self) -> None:
+    def checks(self) -> list[Check]:
+        """All nine; those that no test has measured have no value."""
+        return [
+            Check(name=name, value=self._figures.get(name), unit=unit, goal=goal)
+            for name, (unit, goal) in GOALS.items()
+        ]
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """All of them, by name."""
+        return dict(self._details)
+
+    def _keep(self) -> None:
         self._details["measured"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._file.with_suffix(".new")
-        fresh.write_text(json.dumps({**self._figures, "details": self._details}, indent=2) + "\n")
-        fresh.replace(self._file)
+        self._notes.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self._notes.with_suffix(".new")
+        fresh.write_text(json.dumps({"figures": self._figures, "details": self._details}), encoding="utf-8")
+        fresh.replace(self._notes)
+
+
+def main() -> int:
+    """Prints the table and writes the report; 0 if all nine could be measured."""
+    report = Report()
+    found = report.checks()
+    write(TARGET, found, details=report.details)
+    return measured(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
