@@ -1,6 +1,6 @@
 """The house's Python environment at /opt/nisse/venv in the tree: laid out from outside, as the target's programs may not run here.
 
-Owns: the environment's files, the commands in its `bin`, and bytecode made beforehand, because the root is read-only.
+Owns: the environment's files, and the commands in its `bin`.
 Does not know: where the packages come from (`wheels`, `engine`).
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent.errors import UnavailableError
 from provisioning.image.job import Job
-from provisioning.image.rootfs import empty, inside
+from provisioning.image.rootfs import empty
 from provisioning.image.step import Command, Step, Work
 from provisioning.image.thinning import thin_out
 from provisioning.image.wheels import checked, fetched, for_target, pinned, pip
@@ -28,7 +28,7 @@ _OWN = ("agent", "webui", "provisioning", "pyproject.toml", "README.md", "LICENS
 
 
 def steps(job: Job) -> tuple[Step, ...]:
-    """Our own wheel, all packages into the tree, and their bytecode."""
+    """Our own wheel, and all packages into the tree."""
     own, listing = job.out / "own", job.out / "installed.txt"
     into = (
         *pip(job, "install"),
@@ -60,7 +60,6 @@ def steps(job: Job) -> tuple[Step, ...]:
                 Command((*into, f"--find-links={fetched(job)}", f"--find-links={job.wheelhouse}", "--require-hashes", f"--requirement={listing}")),
                 Command((*into, "--upgrade", f"--find-links={own}", f"nisse=={job.version}")),
                 Work("make it an environment: python, nisse, supervisord; one copy of each library", lambda: _lay_out(job)),
-                inside(job, "/usr/bin/python3", "-m", "compileall", "-q", "--invalidation-mode=unchecked-hash", f"{_PREFIX}/lib"),
             ),
         ),
     )  # fmt: skip

@@ -7,7 +7,18 @@ Does not know: what a step does.
 from __future__ import annotations
 
 from agent.errors import NotFoundError
-from provisioning.image import disk, engine, environment, esp, furnishing, papers, rootfs, slot, wheels
+from provisioning.image import (
+    bytecode,
+    disk,
+    engine,
+    environment,
+    esp,
+    furnishing,
+    papers,
+    rootfs,
+    slot,
+    wheels,
+)
 from provisioning.image.job import Job
 from provisioning.image.step import Step
 
@@ -27,6 +38,7 @@ def plan(job: Job, *, until: str = "") -> tuple[Step, ...]:
         *engine.steps(job),
         *rootfs.steps(job),
         *environment.steps(job),
+        *bytecode.steps(job),
         *furnishing.steps(job),
         *esp.steps(job),
         papers.inventory_step(job),

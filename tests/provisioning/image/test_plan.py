@@ -106,3 +106,14 @@ def test_a_line_of_the_plan_can_be_given_to_a_shell(job: Job) -> None:
     bootstrap = next(shlex.split(line) for line in lines if "mmdebstrap" in line)
     assert "--architectures=amd64" in bootstrap
     assert "SOURCE_DATE_EPOCH=1767225600" in bootstrap
+
+
+def test_bytecode_is_made_by_the_trees_own_python_or_by_a_native_one_of_the_same_suite(job: Job) -> None:
+    boards_there = {
+        kind.is_this_machine: name
+        for name, kind in (("pc", boards.load("pc").kind), ("arm64", boards.load("arm64").kind))
+    }
+    own = dataclasses.replace(job, board=boards.load(boards_there[True]))
+    foreign = dataclasses.replace(job, board=boards.load(boards_there[False]))
+    assert f"chroot {own.tree} /usr/bin/python3 -m compileall" in printed(own)
+    assert f"chroot {foreign.out / 'native'} /usr/bin/python3 -m compileall" in printed(foreign)
