@@ -6,6 +6,7 @@ Does not know: what is tested.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -104,10 +105,9 @@ def claimed(stage: Path, image: Path, report: Report) -> Claimed:
         first_s = machine.plug_in().until_up(BOOT_S)
         report.figure("boot_first_s", first_s)
         code = claim_code(machine)
-        resident = Resident(machine.url, machine.door_port)
-        resident.claim(code)
-        resident.teach(DOCUMENT, FACT)
-        resident.close()
+        with contextlib.closing(Resident(machine.url, machine.door_port)) as resident:
+            resident.claim(code)
+            resident.teach(DOCUMENT, FACT)
         until_good(machine)
         machine.switch_off()
         said = machine.serial.decode("utf-8", "replace")

@@ -25,6 +25,7 @@ CODE = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}\b")
 _TOKEN = re.compile(r'name="csrf" (?:value|content)="([0-9a-f]+)"')
 _LETTER = re.compile(r"<summary><b>(.*?)</b>.*?<div class=\"words\">(.*?)</div>", re.DOTALL)
 _SLOW_S = 120.0  # an emulated box computes a password's hash for a while
+_WAKING_S = 180.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +74,18 @@ class Resident:
         assert answer.status_code == 303, answer.text[-800:]
 
     def teach(self, name: str, text: str) -> dict[str, object]:
-        """Brings a document for the whole house."""
-        answer = self._http.post(
-            "/documents",
-            data={"audience": "house"},
-            files={"file": (name, text.encode(), "text/plain")},
-            headers={"X-CSRF-Token": self._token("/documents")},
-        )
+        """Brings a document for the whole house; while a part of it is still waking up, again, as the page says."""
+        end = time.monotonic() + _WAKING_S
+        while True:
+            answer = self._http.post(
+                "/documents",
+                data={"audience": "house"},
+                files={"file": (name, text.encode(), "text/plain")},
+                headers={"X-CSRF-Token": self._token("/documents")},
+            )
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > end:
+                break
+            time.sleep(2)
         assert answer.status_code == 201, answer.text[-800:]
         return dict(answer.json())
 
@@ -142,7 +148,7 @@ class Resident:
                 return
         raise AssertionError(f"the door did not take the mail: {refusal}")
 
-    def _until_awake(self, seconds: float = 180.0) -> None:
+    def _until_awake(self, seconds: float = _WAKING_S) -> None:
         """Waits until the portal has found the services behind it."""
         end = time.monotonic() + seconds
         while True:
