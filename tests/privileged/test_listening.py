@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -61,7 +62,8 @@ def say(path: Path, raw: bytes) -> dict[str, Any]:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(30)
         connection.connect(str(path))
-        connection.sendall(raw)
+        with contextlib.suppress(BrokenPipeError):  # whoever may not ask has had the answer already
+            connection.sendall(raw)
         connection.shutdown(socket.SHUT_WR)
         with connection.makefile("rb") as answer:
             return dict(json.loads(answer.readline()))
