@@ -26,6 +26,7 @@ _TOKEN = re.compile(r'name="csrf" (?:value|content)="([0-9a-f]+)"')
 _LETTER = re.compile(r"<summary><b>(.*?)</b>.*?<div class=\"words\">(.*?)</div>", re.DOTALL)
 _SLOW_S = 120.0  # an emulated box computes a password's hash for a while
 _WAKING_S = 180.0
+_NOTE = "I have your message."  # how a note begins that the answer takes long
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,9 +101,12 @@ class Resident:
         return answer.text
 
     def letters(self) -> list[Letter]:
-        """The answers that wait, newest first."""
+        """The answers that wait, newest first; not the notes that one will take long."""
         found = _LETTER.findall(self.page("/letters"))
-        return [Letter(subject=html.unescape(subject), text=html.unescape(text)) for subject, text in found]
+        letters = [
+            Letter(subject=html.unescape(subject), text=html.unescape(text)) for subject, text in found
+        ]
+        return [letter for letter in letters if not letter.text.lstrip().startswith(_NOTE)]
 
     def until_answered(self, subject: str, seconds: float) -> Letter:
         """The answer to a mail with this subject, as soon as it is there.
