@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -18,6 +17,7 @@ from agent.errors import ConflictError, NisseError, SettingsError, StorageError,
 from agent.models import catalogue
 from provisioning.image import board as boards
 from provisioning.image.carrying_out import carry_out
+from provisioning.image.epoch import moment
 from provisioning.image.job import DEFAULT_MODEL, Job
 from provisioning.image.plan import plan
 
@@ -106,7 +106,7 @@ def _job(arguments: argparse.Namespace) -> Job:
         board=board,
         common=boards.common(),
         version=project["version"],
-        epoch=_epoch(),
+        epoch=moment(_CHECKOUT),
         lock=(_CHECKOUT / "provisioning" / "lock" / "run.txt").read_text(encoding="utf-8"),
         python=_short(Path(sys.executable)),
         model=model,
@@ -128,19 +128,6 @@ def _without_base(board: boards.Board) -> str:
         f"{board.title} runs only on {board.base}, which comes from {board.base_source} and cannot be had from Debian; "
         f"`make bundle BOARD={board.name}` makes an installer for a machine that runs it."
     )
-
-
-def _epoch() -> int:
-    """The moment of the image: SOURCE_DATE_EPOCH, else the last commit's."""
-    given = os.environ.get("SOURCE_DATE_EPOCH")
-    if given is None:
-        command = ("git", "-C", str(_CHECKOUT), "log", "-1", "--format=%ct")
-        given = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
-    if not given.isdigit():
-        raise SettingsError(
-            "The moment of the image is unknown.", hint="Set SOURCE_DATE_EPOCH to seconds since 1970."
-        )
-    return int(given)
 
 
 def _check(job: Job) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -17,6 +16,7 @@ from agent.errors import NisseError, SettingsError
 from provisioning.image import board as boards
 from provisioning.image.carrying_out import carry_out
 from provisioning.image.environment import own_files
+from provisioning.image.epoch import moment
 from provisioning.jetson.making import Bundle, steps
 
 _CHECKOUT = Path(__file__).parents[2]
@@ -52,25 +52,12 @@ def _bundle(name: str) -> Bundle:
         checkout=Path(),  # short names in the plan and in the log
         board=name,
         version=project["version"],
-        epoch=_epoch(),
+        epoch=moment(_CHECKOUT),
         python=sys.executable,
         run_lock=(locks / "run.txt").read_text(encoding="utf-8"),
         build_lock=(locks / "build.txt").read_text(encoding="utf-8"),
         own_files=tuple(own_files(_CHECKOUT)),
     )
-
-
-def _epoch() -> int:
-    """The moment of the bundle: SOURCE_DATE_EPOCH, else the last commit's."""
-    given = os.environ.get("SOURCE_DATE_EPOCH")
-    if given is None:
-        command = ("git", "-C", str(_CHECKOUT), "log", "-1", "--format=%ct")
-        given = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
-    if not given.isdigit():
-        raise SettingsError(
-            "The moment of the bundle is unknown.", hint="Set SOURCE_DATE_EPOCH to seconds since 1970."
-        )
-    return int(given)
 
 
 if __name__ == "__main__":

@@ -48,23 +48,21 @@ def enter(house_group: Path, name: str, limits: dict[str, str]) -> None:
 
 def memory(house_group: Path | None, name: str) -> int:
     """Bytes that a process and what it started hold now; 0 where that is not known."""
-    if house_group is None:
-        return 0
-    try:
-        text = (house_group / name / "memory.stat").read_text(encoding="ascii")
-    except OSError:
-        return 0
-    facts = dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
+    facts = _facts(house_group, name, "memory.stat")
     return sum(int(facts.get(key, 0)) for key in ("anon", "kernel", "shmem"))
 
 
 def killed_for_memory(house_group: Path | None, name: str) -> int:
     """How often something in the group was killed because the group was full."""
+    return int(_facts(house_group, name, "memory.events").get("oom_kill", 0))
+
+
+def _facts(house_group: Path | None, name: str, file: str) -> dict[str, str]:
+    """One of the kernel's files about a process's group; nothing where there is none."""
     if house_group is None:
-        return 0
+        return {}
     try:
-        text = (house_group / name / "memory.events").read_text(encoding="ascii")
+        text = (house_group / name / file).read_text(encoding="ascii")
     except OSError:
-        return 0
-    facts = dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
-    return int(facts.get("oom_kill", 0))
+        return {}
+    return dict(line.split(" ", 1) for line in text.splitlines() if " " in line)

@@ -107,7 +107,7 @@ def test_who_hangs_up_makes_room_at_once(brain: Client, running: Running) -> Non
     _first_word(stream)
     assert _queue(running)["working"]
     stream.close()  # type: ignore[attr-defined]
-    until(lambda: not _queue(running)["working"], 10, "a free brain")
+    until(lambda: not _queue(running)["working"], 5, "a free brain")
 
 
 def test_who_hangs_up_while_a_long_prompt_is_read_makes_room_too(brain: Client, running: Running) -> None:
