@@ -53,6 +53,7 @@ class Remote(brain.Runtime):
         self._ended = False
         self._open: set[RemoteAnswer] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._living: asyncio.Task[Any] | None = None
         self._loop = asyncio.new_event_loop()
         self._news = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="remote", daemon=True)
@@ -154,6 +155,7 @@ class Remote(brain.Runtime):
             self._loop.close()
 
     async def _live(self) -> None:
+        self._living = asyncio.current_task()
         async with self._server:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watch()
@@ -163,8 +165,8 @@ class Remote(brain.Runtime):
 
     def _stop(self) -> None:
         self._ended = True
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
+        if self._living:  # it ends the answers; what the library began below them is the library's to end
+            self._living.cancel()
 
     async def _watch(self) -> None:
         """Looks at the server at the start, now and then while nobody asks it, and when an illness may be over."""
