@@ -69,12 +69,12 @@ def _refuse_second(settings: Settings) -> None:
 def _start(settings: Settings) -> subprocess.Popen[bytes]:
     environment = os.environ | {
         "NISSE_HOME": str(settings.home),
-        "NISSE_COMMAND": shlex.join([sys.executable, "-m", "agent"]),
+        "NISSE_COMMAND": shlex.join([sys.executable, "-m", "agent.__main__"]),
     }
     command = [
         sys.executable,
         "-m",
-        "supervisor.supervisord",
+        "provisioning.supervision",
         "--nodaemon",
         "--configuration",
         str(_CONFIGURATION),

@@ -4,7 +4,7 @@ Owns: the order: log, control group, place in the order of the dying, limits, us
 Does not know: which limits (`profiles`), nor what the process does.
 
 supervisord runs it as root, on the box only; on a desk the command is started as it is. Nothing is executed anew afterwards: Python
-is running already.
+is running already, and much of the house with it (`__main__`).
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ _ONLY_SUPERVISORS = (
 )
 
 
-def main(words: list[str]) -> int:
-    """Becomes the process; returns its exit status."""
+def main() -> int:
+    """Becomes the process that the command line names; returns its exit status."""
+    words = sys.argv[1:]
     name = "-".join(words)
     limits = profile(name)
     _log_to_journal(name)
@@ -106,4 +107,4 @@ def become(user: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

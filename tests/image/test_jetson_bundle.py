@@ -126,7 +126,7 @@ def test_it_installs_starts_and_answers_with_a_model(root: ArmRoot, stage: Path,
         "NISSE_PORTAL_ANNOUNCE": "no",
     }
     supervisor = (
-        f"{PYTHON} -I -m supervisor.supervisord --nodaemon --configuration /etc/supervisor/supervisord.conf"
+        f"{PYTHON} -I -m provisioning.supervision --nodaemon --configuration /etc/supervisor/supervisord.conf"
     )
     # systemd reads the file at its start; a network of its own begins without it.
     house = ("sh", "-c", f"sysctl --quiet --load=/usr/lib/sysctl.d/60-nisse.conf && exec {supervisor}")

@@ -151,8 +151,12 @@ class House(Running):
 
     def __enter__(self) -> Self:
         self.start("run")
-        for service in SERVICES:
-            until(lambda name=service: self.answers(name), 90, f"{service} (see {self.home})")  # type: ignore[misc]
+        try:
+            for service in SERVICES:
+                until(lambda name=service: self.answers(name), 90, f"{service} (see {self.home})")  # type: ignore[misc]
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def thinks(self, seconds: float = 120) -> None:
@@ -163,10 +167,10 @@ class House(Running):
     def pid(self, name: str) -> int:
         """The process id of one of supervisord's programs; 0 while it does not run."""
         supervisor = psutil.Process(int((self.home / "run" / "supervisord.pid").read_text()))
-        words = name.removeprefix("channel-")
+        called = f"nisse-{name.removeprefix('channel-')}"[:15]
         for child in supervisor.children():
             with contextlib.suppress(psutil.Error):  # it ended while we looked
-                if child.cmdline()[-1:] == [words]:  # a dead one has no words
+                if child.name() == called and child.status() != psutil.STATUS_ZOMBIE:
                     return child.pid
         return 0
 
