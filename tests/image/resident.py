@@ -26,6 +26,7 @@ _TOKEN = re.compile(r'name="csrf" (?:value|content)="([0-9a-f]+)"')
 _LETTER = re.compile(r"<summary><b>(.*?)</b>.*?<div class=\"words\">(.*?)</div>", re.DOTALL)
 _SLOW_S = 120.0  # an emulated box computes a password's hash for a while
 _WAKING_S = 180.0
+_PROBLEM = '<p class="notice">'
 _NOTE = "I have your message."  # how a note begins that the answer takes long
 
 
@@ -91,8 +92,13 @@ class Resident:
         return dict(answer.json())
 
     def documents(self) -> list[str]:
-        """The names of what the house was taught."""
-        return re.findall(r'<b class="name">(.*?)</b>', self._http.get("/documents").text)
+        """The names of what the house was taught; while a part of it is still waking up, asks again, as the page says."""
+        end = time.monotonic() + _WAKING_S
+        while True:
+            page = self.page("/documents")
+            if _PROBLEM not in page or time.monotonic() > end:
+                return re.findall(r'<b class="name">(.*?)</b>', page)
+            time.sleep(1)
 
     def page(self, path: str) -> str:
         """A page as the browser gets it."""

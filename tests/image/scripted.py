@@ -11,7 +11,12 @@ import inspect
 
 PORT = 9999
 UNIT = "nisse-test-brain.service"
-SETTINGS = f'[brain]\nremote = "http://127.0.0.1:{PORT}/v1"\n[conversation]\nsender_hour = 100000\nsender_day = 100000\nhouse_hour = 100000\n'
+WISHES = {
+    "brain.remote": f"http://127.0.0.1:{PORT}/v1",
+    "conversation.sender_hour": 100_000,
+    "conversation.sender_day": 100_000,
+    "conversation.house_hour": 100_000,
+}
 
 
 def serve(port: int) -> None:
