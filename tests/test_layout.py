@@ -13,6 +13,7 @@ from tests.source_tree import CHECKOUT, PACKAGES, Module, modules
 
 GROUND = {
     "addresses",
+    "alive",
     "claim",
     "database",
     "embed",
