@@ -99,7 +99,7 @@ CORE = (
         "brain.remote",
         "text",
         "",
-        "Server that answers in the brain's place, as http://10.0.0.5:8000/v1; the local model stands in for it.",
+        "Server that answers in the brain's place, as http://10.0.0.5:8000/v1 (on a box in numbers); the local model stands in for it.",
     ),
     _setting(
         "brain.remote_model", "text", "", "That server's name for its model; empty: the first it lists."

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import importlib.util
 import os
 import sqlite3
 import threading
@@ -18,9 +19,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import sqlite_vec
-from sqlite_utils import Database, Migrations
-
+from agent.database import Database, Migrations
 from agent.errors import ConflictError, StorageError, UnavailableError
 
 _BUSY_S = 10.0
@@ -55,7 +54,7 @@ class Store:
                 "wal_autocheckpoint=256",
             ):
                 connection.execute(f"PRAGMA {pragma}")
-            _load_vectors(connection)
+            load_vectors(connection)
             self._database = Database(connection)
             migrations.apply(self._database)
 
@@ -128,7 +127,13 @@ def _claim(path: Path) -> int:
     return descriptor
 
 
-def _load_vectors(connection: sqlite3.Connection) -> None:
+def load_vectors(connection: sqlite3.Connection) -> None:
+    """Lets a connection work with tables of vectors.
+
+    Raises:
+        UnavailableError: This Python's sqlite3 cannot load extensions.
+        sqlite3.OperationalError: sqlite-vec is not there.
+    """
     enable: Callable[[bool], None] | None = getattr(connection, "enable_load_extension", None)
     if enable is None:
         raise UnavailableError(
@@ -136,8 +141,15 @@ def _load_vectors(connection: sqlite3.Connection) -> None:
             hint="Use the system's Python (on Debian /usr/bin/python3); `make run` picks one that can.",
         )
     enable(True)
-    sqlite_vec.load(connection)
+    connection.load_extension(_vector_library())
     enable(False)
+
+
+def _vector_library() -> str:
+    """Where sqlite-vec keeps its library. Its Python, which would import numpy, is not needed for that."""
+    package = importlib.util.find_spec("sqlite_vec")
+    folder = (package.submodule_search_locations or [""])[0] if package else ""
+    return str(Path(folder) / "vec0")
 
 
 @contextlib.contextmanager

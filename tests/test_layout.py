@@ -13,7 +13,9 @@ from tests.source_tree import CHECKOUT, PACKAGES, Module, modules
 
 GROUND = {
     "addresses",
+    "alive",
     "claim",
+    "database",
     "embed",
     "errors",
     "house_settings",

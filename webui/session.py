@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Request
-from sqlite_utils import Database, Migrations
 from werkzeug.wrappers import Response
 
+from agent.database import Database, Migrations
 from agent.store import Store
 
 COOKIE = "nisse_session"

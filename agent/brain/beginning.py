@@ -7,7 +7,9 @@ Does not know: how a model is chosen or loaded.
 from __future__ import annotations
 
 from agent.brain import box
+from agent.brain.box import graphics
 from agent.brain.box.graphics import Device
+from agent.brain.box.kernel import ROOT
 from agent.brain.deaths import Deaths
 from agent.brain.fit import MEGABYTE, Wish
 from agent.brain.loading import Loader
@@ -42,6 +44,8 @@ def loader(settings: Settings) -> Loader:
 
 def _devices() -> tuple[Device, ...]:
     """What the library can compute with; nothing without it, which is told when a model is to be loaded."""
+    if not graphics.are_possible(ROOT):
+        return ()
     try:
         from agent.brain.llama.devices import devices  # noqa: PLC0415 - the library is loaded when it is needed
 

@@ -15,9 +15,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlite_utils import Database, Migrations
-
 from agent import logs
+from agent.database import Database, Migrations
 from agent.errors import ConflictError, NotFoundError, RequestError, StorageError
 from agent.store import Store
 

@@ -19,7 +19,7 @@ from flask.typing import ResponseReturnValue
 from agent.errors import ConflictError, ForbiddenError, NotFoundError, RequestError, UnavailableError
 from agent.models import wanted
 from agent.models.catalogue import Catalogue, Model
-from agent.models.fetch import demand_room
+from agent.models.room import demand_room
 from agent.models.shelf import Shelf
 from agent.models.wanted import Progress
 from agent.wire import serve

@@ -9,15 +9,14 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import prometheus_client
 from flask import Flask, g, request
 from flask.typing import ResponseReturnValue
 
-from agent.brain import Queue, advice, answering, beginning, elsewhere, embeddings, heap, models
+from agent.brain import Queue, advice, answering, beginning, embeddings, heap, models
 from agent.brain.dialect import fields
-from agent.brain.elsewhere import Elsewhere
 from agent.brain.embedder import Embedder
 from agent.brain.keys import PREFIX, Keys
 from agent.brain.loading import Loader
@@ -25,6 +24,9 @@ from agent.brain.models import Models
 from agent.errors import ForbiddenError, ModelError
 from agent.settings import Settings
 from agent.wire import serve
+
+if TYPE_CHECKING:  # loaded if the owner named a server
+    from agent.brain.elsewhere import Elsewhere
 
 _MAX_BODY = 8 * serve.MEGABYTE
 
@@ -35,7 +37,7 @@ _working = prometheus_client.Gauge("nisse_brain_working", "Answers that have beg
 def main(settings: Settings) -> None:
     """Serves until SIGTERM."""
     loader = beginning.loader(settings)
-    there = elsewhere.for_house(settings, loader)
+    there = _elsewhere(settings, loader)
     heap.keep_small(lambda: _queue(loader).working > 0)
     loader.start()
     leaving = threading.Event()
@@ -46,6 +48,14 @@ def main(settings: Settings) -> None:
     finally:
         leaving.set()
         ending.join()
+
+
+def _elsewhere(settings: Settings, loader: Loader) -> Elsewhere | None:
+    if not settings.text("brain.remote").strip():
+        return None
+    from agent.brain import elsewhere  # noqa: PLC0415 - asks by httpx and asyncio, which nobody else here needs
+
+    return elsewhere.for_house(settings, loader)
 
 
 def _end(leaving: threading.Event, loader: Loader, there: Elsewhere | None) -> None:

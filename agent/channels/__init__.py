@@ -21,7 +21,8 @@ The promise that a channel keeps, so that nothing is lost and nothing is answere
    alone decides who is answered.
 3. A reply goes `answered -> sending -> sent`. One that is found in `sending` was begun before a crash: first ask the far end
    whether its `outgoing_id` went out. What the far end refuses for good is `failed`; what it puts off goes back by `retry`.
-4. Replies are carried as they are: a channel adds nothing to the text and never writes to anybody but the reply's recipient.
+4. It can be heard to hang: what it does for ever it does by `_process.run_until_told`, and it waits by `_life`.
+5. Replies are carried as they are: a channel adds nothing to the text and never writes to anybody but the reply's recipient.
 
 Modules whose name begins with an underscore are shared by channels and are none themselves.
 """

@@ -11,6 +11,7 @@ import time
 from typing import Protocol
 
 from agent import logs
+from agent.channels import _life
 from agent.channels._house import House
 from agent.channels._patience import REFUSED_BEFORE, REFUSED_HINT, Patience, Refusals
 from agent.channels._reporting import Status
@@ -159,10 +160,13 @@ class Outgoing:
             AuthenticationError, SettingsError: Nothing goes out until the settings change; each reply that is left would try the
                 same password again.
         """
-        unsure = [reply for reply in self._house.replies() if not self._see_off(reply)]
+        _life.waits()
+        replies = self._house.replies()
+        unsure = [reply for reply in replies if not self._see_off(reply)]
         return not unsure
 
     def _see_off(self, reply: Reply) -> bool:
+        _life.works()
         earlier = reply.id in self._carried or (reply.state == "sending" and self._carrier.was_carried(reply))
         if earlier is None:
             return False

@@ -7,7 +7,8 @@ Does not know: what failed.
 from __future__ import annotations
 
 import random
-import time
+
+from agent.channels import _life
 
 _FIRST_S = 1.0
 QUICK_REFUSALS = 3  # a server may lock an account on which a wrong password is tried for ever
@@ -36,7 +37,7 @@ class Patience:
 
     def wait(self) -> None:
         """Counts one more failure and sleeps."""
-        time.sleep(self.next_wait())
+        _life.sleep(self.next_wait())
 
     def reset(self) -> None:
         """It works again."""
@@ -74,7 +75,7 @@ class Refusals:
 
     def sleep(self, seconds: float) -> None:
         """Waits so long, or until somebody wants it tried again."""
-        time.sleep(seconds)
+        _life.sleep(seconds)
 
     def reset(self) -> None:
         """The password was taken."""

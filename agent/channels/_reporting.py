@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent import logs
+from agent.channels import _life
 from agent.channels._house import House
 from agent.errors import NisseError
 
@@ -115,12 +116,13 @@ class Reporting:
         """Reports for ever."""
         while True:
             self._changed.clear()
+            _life.works()
             try:
                 self._report()
             except NisseError as away:
                 logs.event(_log, "report.waits", level=logging.DEBUG, why=away)
             stopped = any(account.is_stopped for account in self._accounts)
-            self._changed.wait(_STOPPED_EVERY_S if stopped else _EVERY_S)
+            _life.wait(self._changed, _STOPPED_EVERY_S if stopped else _EVERY_S)
 
     def _report(self) -> None:
         wanted = self._house.report([account.to_json() for account in self._accounts])

@@ -12,10 +12,9 @@ import json
 import re
 import time
 
-from sqlite_utils import Database
-
 from agent.conversation import journal
 from agent.conversation.people import comparable
+from agent.database import Database
 from agent.message import Reply
 from agent.store import Store
 

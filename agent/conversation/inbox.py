@@ -10,12 +10,11 @@ import json
 import time
 from dataclasses import dataclass, replace
 
-from sqlite_utils import Database
-
 from agent.conversation import journal, judging, notice, refused, turn
 from agent.conversation.judging import Judgement
 from agent.conversation.limits import Limits
 from agent.conversation.people import People, comparable
+from agent.database import Database
 from agent.errors import NotFoundError
 from agent.message import Attachment, Message, Person
 from agent.store import Store

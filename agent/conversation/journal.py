@@ -10,7 +10,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlite_utils import Database
+from agent.database import Database
 
 KEPT = 5_000
 _TIDY_EVERY = 500

@@ -11,10 +11,9 @@ import re
 import time
 from dataclasses import dataclass, replace
 
-from sqlite_utils import Database
-
 from agent.conversation import admission, bounces, journal, limits
 from agent.conversation.limits import DAY_S, HOUR_S, RUN_S, Excess, Limits, Recent
+from agent.database import Database
 from agent.message import Message, Person, Refusal
 
 INTERACTIVE_CHANNELS = ("console", "portal")  # somebody sits there and waits; nothing there is counted

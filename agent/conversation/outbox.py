@@ -15,10 +15,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlite_utils import Database
-
 from agent.conversation import journal
 from agent.conversation.inbox import Received
+from agent.database import Database
 from agent.errors import ConflictError, NotFoundError
 from agent.message import Message, Passage, Reply
 from agent.store import Store

@@ -11,12 +11,13 @@ import secrets
 import threading
 import time
 import unicodedata
+from functools import cache
 
 import argon2
-from sqlite_utils import Database
 
 from agent import addresses as mail_addresses
 from agent.conversation import journal
+from agent.database import Database
 from agent.errors import AuthenticationError, ConflictError, NotFoundError, RequestError
 from agent.message import Person
 from agent.store import Store
@@ -30,9 +31,6 @@ _MAIL_ADDRESS = re.compile(r"[^@\s<>\"',;:]{1,64}@[^@\s<>\"',;:]{1,255}")
 # RFC 9106's second choice: 64 MiB would not fit beside a model on a small board.
 _hasher = argon2.PasswordHasher(time_cost=3, memory_cost=19 * 1024, parallelism=1)
 _hashing = threading.Semaphore(1)  # many logins at once must not use up the memory
-_DECOY = _hasher.hash(
-    "nobody's password"
-)  # compared for unknown addresses, so that they take as long as known ones
 
 
 class People:
@@ -144,9 +142,10 @@ class People:
             row = db.conn.execute(
                 "SELECT password FROM people WHERE id = ?", [person.id if person else ""]
             ).fetchone()
-        hashed = row["password"] if row and row["password"] else _DECOY
+        decoy = _decoy()
+        hashed = row["password"] if row and row["password"] else decoy
         fits = _fits(hashed, password)
-        if person is None or not fits or hashed == _DECOY:
+        if person is None or not fits or hashed == decoy:
             raise AuthenticationError(
                 "This address and password do not fit.", hint="Look for a slip of the keys, and try again."
             )
@@ -216,6 +215,13 @@ def _hash(password: str) -> str:
         )
     with _hashing:
         return _hasher.hash(password)
+
+
+@cache
+def _decoy() -> str:
+    """Compared for unknown addresses, so that they take as long as known ones; asked for at every login, also of known ones."""
+    with _hashing:
+        return _hasher.hash("nobody's password")
 
 
 def _fits(hashed: str, password: str) -> bool:

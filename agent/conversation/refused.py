@@ -13,10 +13,9 @@ import json
 import time
 from dataclasses import replace
 
-from sqlite_utils import Database
-
 from agent.conversation import bounces, capability, journal
 from agent.conversation.notice import EVERY_S
+from agent.database import Database
 from agent.errors import ConflictError, NotFoundError
 from agent.message import ASSERTED, VERIFIED, Message
 from agent.store import Store

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import secrets
 
-from sqlite_utils import Database, Migrations
+from agent.database import Database, Migrations
 
 migrations = Migrations("conversation")
 

@@ -11,10 +11,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlite_utils import Database
-
 from agent.conversation import judging
 from agent.conversation.people import comparable
+from agent.database import Database
 from agent.message import Message
 from agent.store import Store
 

@@ -15,10 +15,11 @@ It may be called from several threads at once. What it raises is turned into `Mo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # numpy is loaded with a model, not before
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Embedder(Protocol):

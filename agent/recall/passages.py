@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from sqlite_utils import Database
-
 from agent import logs
+from agent.database import Database
 from agent.errors import StorageError, TooLargeError
 from agent.recall.chunking import Chunk
 from agent.store import Store

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlite_utils import Database, Migrations
-
+from agent.database import Database, Migrations
 from agent.store import Store
 
 migrations = Migrations("recall")

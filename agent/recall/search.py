@@ -13,8 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlite_utils import Database
-
+from agent.database import Database
 from agent.embed.embedding import Embedding
 from agent.errors import ModelError, RequestError, TooLargeError
 from agent.message import Passage

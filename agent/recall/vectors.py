@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-from sqlite_utils import Database
-
+from agent.database import Database
 from agent.recall.chunking import windows
 from agent.recall.schema import create_vectors
 
-Vectors = NDArray[np.float32]  # one, or a row each
+if TYPE_CHECKING:  # numpy is loaded with the embedding model, not before
+    import numpy as np
+    from numpy.typing import NDArray
+
+Vectors: TypeAlias = "NDArray[np.float32]"  # one, or a row each
 
 _WINDOWS_A_PASSAGE = 3  # on average
 

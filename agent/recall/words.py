@@ -12,8 +12,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from sqlite_utils import Database
-
+from agent.database import Database
 from agent.recall.stopwords import STOP_WORDS
 
 MOST_TERMS = 24  # of a question; a long mail is searched by the words it begins with

@@ -8,7 +8,6 @@ Does not know: any service's own routes.
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import json
 import logging
 import signal
@@ -36,6 +35,7 @@ from agent.errors import (
     TooLargeError,
 )
 from agent.settings import Secret
+from agent.wire.address import is_loopback
 
 _log = logging.getLogger(__name__)
 
@@ -139,14 +139,6 @@ def serve_at(
     server.channel_class = _Channel
     logs.event(_log, "service.listens", address=f"{host}:{port}")
     server.run()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether the host is this very machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def hung_up() -> bool:

@@ -10,11 +10,13 @@ import json
 import tomllib
 from pathlib import Path
 
+from agent import settings
 from provisioning.box import durable
 from provisioning.box.places import Places
 from provisioning.box.running import Run
 from provisioning.firstboot import applying, claiming, defaults, identity, keys, stock
 from provisioning.firstboot.steps import Step, run
+from provisioning.network import elsewhere
 
 FACTS = "box.json"  # in /run/nisse, for the portal and the screen
 
@@ -45,6 +47,7 @@ def steps(places: Places, run_program: Run) -> list[Step]:
         Step(name="name", do=lambda: identity.set_name(places)),
         Step(name="models", do=lambda: _lay_out(places)),
         Step(name="wifi-country", do=lambda: _set_country(places, run_program)),
+        Step(name="elsewhere", do=lambda: _open_elsewhere(places, run_program)),
         Step(name="environment", do=lambda: _write_environment(places), needed=True),
     ]
 
@@ -58,6 +61,12 @@ def _set_country(places: Places, run_program: Run) -> None:
     country = _text(places.shared / "wifi-country")
     if country:
         run_program("iw", "reg", "set", country)
+
+
+def _open_elsewhere(places: Places, run_program: Run) -> None:
+    """The firewall begins closed to all; most boxes leave it at that."""
+    if elsewhere.SETTING.partition(".")[2] in _text(places.home / settings.FILE_NAME, "utf-8"):
+        elsewhere.apply(places, run_program)
 
 
 def _write_environment(places: Places) -> None:
@@ -87,8 +96,8 @@ def image_facts(places: Places) -> dict[str, str]:
     return {key: str(content[key]) for key in ("version", "board", "model") if key in content}
 
 
-def _text(file: Path) -> str:
+def _text(file: Path, encoding: str = "ascii") -> str:
     try:
-        return file.read_text(encoding="ascii").strip()
-    except OSError:
+        return file.read_text(encoding=encoding).strip()
+    except (OSError, UnicodeDecodeError):
         return ""

@@ -1,20 +1,24 @@
 """Asks each service every ten seconds whether it still answers, so that one that hangs is found.
 
-Owns: where each is asked, how often it may fail, and the thread that asks.
+Owns: where each is asked, how often it may fail, the thread that asks, and how long one may take for its first sign of life.
 Does not know: what is done about one that hangs (`pulse`).
 
-Any answer counts, also an error: only silence is hanging. The mail channel listens nowhere, and is not asked.
+Any answer counts, also an error: only silence is hanging. What listens nowhere, such as the mail channel, is not asked: it promises by
+its sign of life (`agent/alive.py`) when it will speak again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from agent import settings
+from agent import alive, settings
 from agent.errors import NisseError
 from agent.settings import Settings
 
@@ -22,6 +26,7 @@ _EVERY_S = 10.0
 _PATIENCE_S = 10.0
 _MOST_SILENCES = 3
 _MOST_OF_THE_BRAIN = 9  # a model that loads may hold everything else up
+_FIRST_SIGN_S = 600.0  # the sign of the process before it may still be there
 _SERVICES = ("brain", "recall", "conversation", "updates")
 
 Place = tuple[str, int, str]  # host, port, and what is said there; nothing: the other side speaks first
@@ -36,6 +41,8 @@ class Probing:
         ask: Callable[[Place], bool] | None = None,
         *,
         every: float = _EVERY_S,
+        run: Path | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begins to ask, in a thread of its own.
 
@@ -43,22 +50,37 @@ class Probing:
             places: Where each process is asked, by its name.
             ask: Asks at one place; whether an answer came.
             every: Seconds between two rounds.
+            run: The folder of what lasts until the box is switched off, with the signs of life; None: there are none.
+            clock: Seconds on the clock of the signs.
         """
         self._places, self._ask, self._every = places or from_settings, ask or answers, every
+        self._run_folder, self._clock = run, clock
         self._silences: dict[str, int] = {}
+        self._began: dict[str, tuple[float, float]] = {}  # when, and the promise of the process before
         self._thread: threading.Thread | None = None
 
     def began(self, name: str) -> None:
         """A process began anew: what was before does not count."""
         self._silences[name] = 0
+        self._began[name] = (self._clock(), self._promise(name))
         if self._thread is None:  # not before supervisord runs: it forks
             self._thread = threading.Thread(target=self._run, name="probing", daemon=True)
             self._thread.start()
 
     def hangs(self, name: str) -> bool:
-        """Whether a process was silent too often."""
+        """Whether a process was silent too often, or broke its promise to speak."""
+        if self._broke_its_promise(name):
+            return True
         most = _MOST_OF_THE_BRAIN if name == "brain" else _MOST_SILENCES
         return self._silences.get(name, 0) >= most
+
+    def _promise(self, name: str) -> float:
+        return alive.promised(self._run_folder, name) if self._run_folder else math.inf
+
+    def _broke_its_promise(self, name: str) -> bool:
+        now, promise = self._clock(), self._promise(name)
+        began, before = self._began.get(name, (now, promise))
+        return now > (max(promise, began + _FIRST_SIGN_S) if promise == before else promise)
 
     def round(self) -> None:
         """Asks everybody once."""

@@ -39,7 +39,7 @@ def plug_in(supervisord: Any, **_config: str) -> Pulse:
     """What supervisord calls for `supervisor.rpcinterface_factory`."""
     home = Path(os.environ["NISSE_HOME"])
     place = Path(os.environ.get("NISSE_RUN") or home / "run")
-    pulse = Pulse(supervisord, Systemd(), Probing(), place / FILE_NAME)
+    pulse = Pulse(supervisord, Systemd(), Probing(run=place), place / FILE_NAME)
     events.subscribe(events.Tick5Event, pulse.beat)
     return pulse
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.brain import box
+from agent.brain.box import graphics
 from agent.brain.box.graphics import Device, run
 from agent.brain.llama.devices import devices, listed
 
@@ -208,3 +209,12 @@ def test_the_library_lists_its_devices() -> None:
     assert listed({0})  # every build has a processor
     assert all(device.name and device.title for device in listed({0}))
     assert all(device.memory > 0 for device in devices())
+
+
+@pytest.mark.parametrize("node", ["dri/renderD128", "nvidiactl", "nvhost-ctrl-gpu", "nvmap", "dxg"])
+def test_a_drivers_node_makes_a_graphics_card_possible(node: str, tmp_path: Path) -> None:
+    assert not graphics.are_possible(tmp_path, "linux")
+    assert graphics.are_possible(tmp_path, "darwin")
+    (tmp_path / "dev" / node).parent.mkdir(parents=True)
+    (tmp_path / "dev" / node).touch()
+    assert graphics.are_possible(tmp_path, "linux")

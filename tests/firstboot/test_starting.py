@@ -47,6 +47,16 @@ def test_a_second_start_changes_nothing(places: Places, programs: Programs) -> N
     assert {file: file.read_bytes() for file in places.data.rglob("*") if file.is_file()} == before
 
 
+def test_the_firewall_is_opened_only_for_a_server_that_is_named(places: Places, programs: Programs) -> None:
+    starting.start(places, programs)
+    assert programs.called("nft") == []
+    settings.save(places.home, {"brain.remote": "http://10.0.0.5:8000/v1"})
+    starting.start(places, programs)
+    [said] = programs.called("nft")
+    assert "10.0.0.5 . 8000" in said
+    assert facts(places)["failed"] == []
+
+
 @pytest.mark.parametrize("cut_at", range(1, 12))
 def test_a_power_cut_at_any_write_is_made_good_by_the_next_start(
     places: Places, programs: Programs, monkeypatch: pytest.MonkeyPatch, cut_at: int

@@ -12,9 +12,10 @@ import pytest
 from flask import Flask
 
 from agent import settings
+from agent.database import Migrations
 from agent.settings import Settings
 from agent.store import Store
-from provisioning.slots import health
+from provisioning.slots import health, thorough
 from tests.live.running import free_port
 from tests.live.served import Served
 
@@ -51,15 +52,40 @@ def test_a_portal_that_answers_is_well_and_one_that_is_away_is_not(tmp_path: Pat
         server.server_close()
 
 
-def test_sound_databases_are_well_with_tables_of_vectors_too(tmp_path: Path) -> None:
-    from sqlite_utils import Migrations
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b"no JSON", b'{"ready": false}', b"{" * 100_000],
+    ids=["list", "text", "not ready", "deep"],
+)
+def test_a_portal_that_says_anything_else_is_not_well(body: bytes, tmp_path: Path) -> None:
+    app = Flask("portal")
+    app.add_url_rule("/healthz", "healthz", lambda: body)
+    port = free_port()
+    with Served(app, port):
+        found = health._page("127.0.0.1", port)
+        assert len(found[1]) <= health._LONGEST_ANSWER
+        values = settings.load({"NISSE_PORTAL_LISTEN": f"127.0.0.1:{port}", "NISSE_HOME": str(tmp_path)})
+        assert not health.portal(values).is_well
 
+
+def test_a_recovery_page_that_answers_is_well_and_one_that_is_away_is_not() -> None:
+    app = Flask("recovery")
+    app.add_url_rule("/healthz", "healthz", lambda: {"service": "recovery"})
+    port = free_port()
+    assert not health.recovery_page(port).is_well
+    with Served(app, port):
+        assert health.recovery_page(port).is_well
+
+
+def test_sound_databases_are_well_with_tables_of_vectors_too(tmp_path: Path) -> None:
     store = Store(tmp_path / "recall.db", Migrations("nothing"))
     with store.transaction() as database:
         database.conn.execute("CREATE VIRTUAL TABLE vectors USING vec0(vector float[4])")
-    assert health.databases(tmp_path).is_well  # while a service has it open
+    assert thorough.databases(tmp_path).is_well  # while a service has it open
     store.close()
-    assert health.databases(tmp_path) == health.Finding(about="databases", is_well=True, words="1 are sound")
+    assert thorough.databases(tmp_path) == health.Finding(
+        about="databases", is_well=True, words="1 are sound"
+    )
 
 
 def test_a_damaged_database_is_named(tmp_path: Path) -> None:
@@ -71,19 +97,19 @@ def test_a_damaged_database_is_named(tmp_path: Path) -> None:
     content = bytearray(file.read_bytes())
     content[8192:16384] = b"\xff" * 8192
     file.write_bytes(content)
-    found = health.databases(tmp_path)
+    found = thorough.databases(tmp_path)
     assert not found.is_well
     assert "conversation.db" in found.words
 
 
 def test_a_brain_that_answers_is_well() -> None:
     with brain({"ready": True, "model": "small"}, {"choices": [{"message": {"content": "Yes."}}]}) as values:
-        assert health.brain(values).is_well
+        assert thorough.brain(values).is_well
 
 
 def test_a_brain_that_is_ready_and_cannot_answer_is_not_well() -> None:
     with brain({"ready": True, "model": "small"}) as values:
-        assert not health.brain(values).is_well
+        assert not thorough.brain(values).is_well
 
 
 @pytest.mark.parametrize(
@@ -105,9 +131,9 @@ def test_a_brain_without_an_answer_is_well_only_if_there_is_no_model(
     info: dict[str, Any], is_well: bool
 ) -> None:
     with brain(info) as values:
-        assert health.brain(values).is_well is is_well
+        assert thorough.brain(values).is_well is is_well
 
 
 def test_a_brain_that_is_away_is_not_well() -> None:
     values = settings.load({"NISSE_BRAIN_URL": f"http://127.0.0.1:{free_port()}", "NISSE_HOME": "/nowhere"})
-    assert not health.brain(values).is_well
+    assert not thorough.brain(values).is_well

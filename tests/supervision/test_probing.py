@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from agent import alive
 from provisioning.supervision import probing
 from provisioning.supervision.probing import Probing
 from tests.live.running import free_port
@@ -54,3 +56,52 @@ def test_the_places_come_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> N
     assert found["brain"] == ("127.0.0.1", 8701, "/health")
     assert found["channel-door"] == ("127.0.0.1", 8025, "")
     assert "channel-mail" not in found
+
+
+class Promising:
+    """Somebody who looks at one process's sign, with a clock of the test's own."""
+
+    def __init__(self, run: Path) -> None:
+        (run / alive.FOLDER).mkdir()
+        self.now, self.file = 1000.0, run / alive.FOLDER / "channel-mail"
+        self.probing = Probing(dict, lambda _place: True, every=10_000, run=run, clock=lambda: self.now)
+
+    def hangs(self, after: float = 0.0) -> bool:
+        """Whether it is found to hang after so many seconds."""
+        self.now += after
+        return self.probing.hangs("channel-mail")
+
+
+def test_who_breaks_a_promise_hangs_and_who_renews_it_does_not(tmp_path: Path) -> None:
+    mail = Promising(tmp_path)
+    mail.probing.began("channel-mail")
+    alive.promise(mail.file, 1180)
+    assert not mail.hangs(after=170)
+    alive.promise(mail.file, 1350)
+    assert not mail.hangs(after=170)
+    assert mail.hangs(after=20)
+
+
+def test_who_never_promised_anything_is_not_held_to_it(tmp_path: Path) -> None:
+    mail = Promising(tmp_path)
+    mail.probing.began("channel-mail")
+    assert not mail.hangs(after=1_000_000)
+
+
+def test_the_promise_of_the_process_before_is_not_the_new_ones(tmp_path: Path) -> None:
+    mail = Promising(tmp_path)
+    alive.promise(mail.file, 900)  # broken: therefore it was ended
+    mail.probing.began("channel-mail")
+    assert not mail.hangs(after=500)
+    assert mail.hangs(after=200), "ten minutes are enough for a first sign"
+    mail.probing.began("channel-mail")
+    alive.promise(mail.file, mail.now + 180)
+    assert not mail.hangs(after=100)
+
+
+def test_a_hung_process_that_had_an_hour_is_found_after_it(tmp_path: Path) -> None:
+    mail = Promising(tmp_path)
+    mail.probing.began("channel-mail")
+    alive.promise(mail.file, mail.now + 3600)
+    assert not mail.hangs(after=3590)
+    assert mail.hangs(after=20)

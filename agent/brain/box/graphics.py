@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,15 @@ from agent.brain.fit import MEGABYTE, Accelerator, Kind
 _PATIENCE_S = 5.0  # for nvidia-smi, which may hang with a sick driver
 _LEAST_CARD = 1000  # MB; less is no graphics card to compute with
 _QUERY = ("nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits")
+_NODES = (
+    "dri/*",
+    "nvidia*",
+    "nvgpu*",
+    "nvhost*",
+    "nvmap",
+    "kfd",
+    "dxg",
+)  # of drivers that programs can compute by
 _MEBIBYTE = 1024 * 1024
 _MOST_TEXT = 65_536
 _KINDS: dict[str, Kind] = {"cuda": "cuda", "vulkan": "vulkan", "metal": "metal", "mtl": "metal"}
@@ -35,6 +45,16 @@ class Device:
     memory: int  # bytes
     free: int  # bytes
     shared: bool  # its memory is the box's own
+
+
+def are_possible(root: Path, system: str = sys.platform) -> bool:
+    """Whether the kernel shows anything of a graphics card. Where it does not, nobody need load llama.cpp to be told so.
+
+    Args:
+        root: Where `/dev` is found.
+        system: What runs here; only Linux shows its drivers there.
+    """
+    return system != "linux" or any(any((root / "dev").glob(node)) for node in _NODES)
 
 
 def find(devices: tuple[Device, ...], root: Path, ask: Ask, memory: int) -> tuple[Accelerator, ...]:

@@ -15,6 +15,7 @@ import smtplib
 from typing import Any
 
 from agent import logs
+from agent.channels import _life
 from agent.channels._house import House
 from agent.channels._outgoing import Outgoing
 from agent.channels._process import run_until_told
@@ -104,7 +105,9 @@ class Channel:
             ) from failed
         logs.event(_log, "door.listens", address=f"{host}:{port}")
         async with server:
-            await server.serve_forever()
+            while True:  # the server serves meanwhile; this shows that its loop turns
+                _life.waits()
+                await asyncio.sleep(_life.SLICE_S)
 
 
 def check(settings: Settings) -> str:

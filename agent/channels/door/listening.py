@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Iterable
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from agent.channels._house import House
-from agent.channels.door import certificate
 from agent.channels.door.reception import Reception
 from agent.errors import SettingsError
 from agent.settings import Settings
-from agent.wire.serve import is_loopback
+from agent.wire.address import is_loopback
 
 MEGABYTE = 1_000_000
 _CONNECTIONS = 8  # each may hold one whole mail in memory
@@ -68,7 +68,7 @@ class Sessions:
         self._loop = loop
         self._largest = settings.number("conversation.max_message") * MEGABYTE
         self._login = not is_loopback(host)
-        self._tls = certificate.context(settings.folder("door"), self._name) if self._login else None
+        self._tls = _certified(settings, self._name) if self._login else None
         self._open: set[_Session] = set()
         self._reception = Reception(
             house,
@@ -102,6 +102,12 @@ class Sessions:
         session.reception = self._reception
         self._open.add(session)
         return session
+
+
+def _certified(settings: Settings, name: str) -> ssl.SSLContext:
+    from agent.channels.door import certificate  # noqa: PLC0415 - only an open door needs one
+
+    return certificate.context(settings.folder("door"), name)
 
 
 def _mailboxes(settings: Settings) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """The mail channel: the house has an address like anybody else, at any provider or at a server of its own.
 
-Reading order: `account` (which mailboxes there are), `incoming` (what is new), `handover` (each mail handed in once), `sending` (each
+Reading order: `account` (which mailboxes there are), `carrying` (what runs for each), `incoming` (what is new), `handover` (each mail handed in once), `sending` (each
 answer once, with a receipt), `imap`, `journal`. With no account set, the process stays up and does nothing; it is started afresh when the settings change.
 """
 
@@ -11,25 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from agent import logs
-from agent.channels._house import House
-from agent.channels._outgoing import Outgoing
 from agent.channels._process import run_until_told
-from agent.channels._reporting import Reporting, Status
 from agent.channels._submission import Submission
-from agent.channels.mail.account import (
-    Account,
-    access_token,
-    accounts,
-    entries,
-    from_settings,
-    missing_settings,
-)
-from agent.channels.mail.handover import MEGABYTE
-from agent.channels.mail.imap import Imap
-from agent.channels.mail.incoming import Incoming
-from agent.channels.mail.journal import Journal, opened
-from agent.channels.mail.lockout import Lockout
-from agent.channels.mail.sending import Answers
+from agent.channels.mail.account import access_token, accounts, entries, from_settings, missing_settings
 from agent.errors import SettingsError
 from agent.settings import Settings
 
@@ -163,46 +147,9 @@ class Channel:
         found = accounts(self._settings)
         if not found:
             return []
-        store = opened(self._settings.home)
-        others = [account.address for account in found[1:]]
-        houses = [House(self._settings, "mail", others=others)]
-        houses += [House(self._settings, "mail", account=address) for address in others]
-        loops, told = [], []
-        for each, house in zip(found, houses, strict=True):
-            journal = Journal(store, each.key)
-            account = each.entered_by(access_token(each.settings, journal))
-            status = Status(account.address, journal.all_set_aside)
-            told.append(status)
-            loops += self._of(account, journal, house, status)
-        return [*loops, Reporting(houses[0], told).run]
+        from agent.channels.mail import carrying  # noqa: PLC0415 - a house without a mailbox needs nothing of it
 
-    def _of(
-        self, account: Account, journal: Journal, house: House, status: Status
-    ) -> list[Callable[[], None]]:
-        settings = account.settings
-        receiving = Lockout(journal, "receiving", account.login)
-        sending = Lockout(journal, "sending", account.login)
-        status.again += [receiving.again, sending.again]
-        incoming = Incoming(
-            house,
-            journal,
-            account,
-            poll=settings.number("mail.poll"),
-            largest=settings.number("conversation.max_message") * MEGABYTE,
-            refusals=receiving,
-            status=status,
-        )
-        answers = Answers(
-            journal,
-            incoming,
-            account,
-            name=settings.text("house.name"),
-            grace=settings.number("mail.grace"),
-        )
-        outgoing = Outgoing(
-            house, answers, retry=settings.number("mail.retry"), refusals=sending, status=status
-        )
-        return [incoming.run, outgoing.run]
+        return carrying.loops(self._settings, found)
 
 
 def check(settings: Settings) -> str:
@@ -221,6 +168,8 @@ def check(settings: Settings) -> str:
         raise SettingsError(f"Still missing: {', '.join(missing)}.", hint="Fill it in and try again.")
     tried = from_settings("", settings)
     tried = tried.entered_by(access_token(settings))
+    from agent.channels.mail.imap import Imap  # noqa: PLC0415 - a house without a mailbox needs nothing of it
+
     with Imap(tried.imap) as box:
         count = box.open(tried.folder).count
     Submission(tried.smtp).check()

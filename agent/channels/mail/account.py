@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from agent.channels._submission import Server
 from agent.channels.mail import providers
-from agent.channels.mail.journal import Journal
 from agent.channels.mail.oauth import AccessToken, Client
 from agent.settings import Settings
+
+if TYPE_CHECKING:  # its database is loaded for a mailbox that lacks nothing
+    from agent.channels.mail.journal import Journal
 
 SECTION = "mail"
 

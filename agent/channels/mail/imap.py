@@ -20,6 +20,7 @@ from typing import Any, Self
 from imapclient import ANSWERED, DELETED, SEEN, IMAPClient
 from imapclient.exceptions import CapabilityError, LoginError
 
+from agent.channels import _life
 from agent.channels._submission import Server
 from agent.errors import AuthenticationError, RequestError, SettingsError, UnavailableError, UnreachableError
 from agent.letters.headers import LONGEST_HEAD
@@ -293,7 +294,7 @@ class Imap:
             if self._client.has_capability("IDLE"):
                 self._idle(until, wake)
             else:
-                wake.wait(seconds)
+                _life.wait(wake, seconds)
                 self._client.noop()
         wake.clear()
 
@@ -302,12 +303,14 @@ class Imap:
         try:
             news: list[Any] = []
             while not news and not wake.is_set() and (left := until - time.monotonic()) > 0:
+                _life.waits()
                 news = [
                     one
                     for one in self._client.idle_check(timeout=min(left, _LOOK_UP_S))
                     if one[:1] != (b"OK",)
                 ]
         finally:
+            _life.works()
             self._client.idle_done()
 
     def _fetch(self, uid: int, *items: str) -> dict[bytes, Any]:

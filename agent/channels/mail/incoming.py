@@ -12,6 +12,7 @@ import time
 from dataclasses import replace
 
 from agent import logs
+from agent.channels import _life
 from agent.channels._house import House
 from agent.channels._patience import REFUSED_BEFORE, REFUSED_HINT, Patience, Refusals
 from agent.channels._reporting import Status
@@ -81,6 +82,7 @@ class Incoming:
         patience = Patience(_LONGEST_WAIT_S)
         while True:
             self._wait_as_before()
+            _life.works()
             try:
                 with Imap(self._server) as box:
                     self._refusals.reset()
@@ -122,11 +124,13 @@ class Incoming:
         self._learning.ask()
         while True:
             for uid in box.newer(cursor.uid, cursor.since):
+                _life.works()
                 place = Place(folder=self._folder, validity=cursor.validity, uid=uid)
                 arrived_at = self._handover.take(box, place, cursor.since)
                 cursor = replace(cursor, uid=uid, newest=max(cursor.newest, arrived_at))
                 self._journal.move(self._folder, cursor)
             for uid in self._postponed.due(self._folder, cursor.validity):
+                _life.works()
                 self._handover.take(box, Place(folder=self._folder, validity=cursor.validity, uid=uid), 0.0)
             self._mark(box, cursor.validity)
             patience.reset()

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database, Migrations
-
+from agent.database import Database, Migrations
 from agent.store import Store
 
 migrations = Migrations("mail")

@@ -17,12 +17,11 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, localtime
 
-from sqlite_utils import Database
-
 from agent import logs
 from agent.channels._submission import Submission
 from agent.channels.mail.account import Account
 from agent.channels.mail.journal import migrations
+from agent.database import Database
 from agent.errors import NisseError
 from agent.letters import headers, stamp
 from agent.letters.headers import Mail

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 
+from agent.channels import _life
 from agent.channels._patience import QUICK_REFUSALS, Patience, Refusals
 from agent.channels.mail.journal import Journal
 
@@ -66,7 +67,7 @@ class Lockout(Refusals):
     def sleep(self, seconds: float) -> None:
         """Waits so long, or until somebody wants it tried again."""
         if seconds:
-            self._released.wait(seconds)
+            _life.wait(self._released, seconds)
 
     def again(self) -> None:
         """Somebody wants it tried again: three more tries, the first at once."""

@@ -12,15 +12,15 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from agent import logs
-from agent.channels.mail.journal import Journal
 from agent.errors import AuthenticationError, NisseError, SettingsError, UnreachableError
 from agent.settings import Secret
+
+if TYPE_CHECKING:  # its database is loaded for a mailbox that lacks nothing
+    from agent.channels.mail.journal import Journal
 
 _TIMEOUT_S = 20.0
 _HERE = ("127.0.0.1", "::1", "localhost")
@@ -59,6 +59,8 @@ class Client:
         whole = form | {"client_id": self.client_id}
         if self.secret:
             whole["client_secret"] = self.secret.reveal()
+        import httpx  # noqa: PLC0415 - few mailboxes are entered by permission
+
         try:
             with httpx.Client(verify=self._tls(), timeout=_TIMEOUT_S, follow_redirects=False) as client:
                 answer = client.post(url, data=whole, headers={"Accept": "application/json"})

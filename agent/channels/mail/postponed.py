@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import time
 
-from sqlite_utils import Database
-
 from agent.channels.mail.journal import migrations
+from agent.database import Database
 from agent.store import Store
 
 _FIRST_S = 30.0
