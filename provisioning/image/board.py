@@ -33,6 +33,9 @@ class Board:
     root_mib: int = 2048  # the slot is at least so large
     packages: tuple[str, ...] = ()  # Debian's, beyond packages.toml
     backports: tuple[str, ...] = ()  # patterns of packages that are taken from the suite's backports
+    initrd_kinds: tuple[
+        str, ...
+    ] = ()  # of drivers in the initrd, in initramfs-tools's words; empty: every kind
     initrd_modules: tuple[str, ...] = ()  # drivers that the initrd needs beyond Debian's own choice
     firmware: str = (
         ""  # a module of provisioning.image whose esp_files(tree) lie on the boot partition as well

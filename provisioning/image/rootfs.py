@@ -33,7 +33,9 @@ _LEFT_OUT = (
 # udev's database of keyboards, mice and cameras, which no box needs: to compile it takes a minute where the target is emulated.
 _NO_HARDWARE_DATABASE = {"SYSTEMD_HWDB_UPDATE_BYPASS": "1"}
 # Written before the kernel's package builds its initrd: one for any machine, not for the builder's.
-_INITRD = r"""mkdir -p "$1"/etc/initramfs-tools/conf.d && printf 'MODULES=most\nCOMPRESS=zstd\nRESUME=none\n' >"$1"/etc/initramfs-tools/conf.d/nisse"""
+_INITRD = r"""mkdir -p "$1"/etc/initramfs-tools/conf.d && printf 'MODULES={}\nCOMPRESS=zstd\nRESUME=none\n' >"$1"/etc/initramfs-tools/conf.d/nisse"""
+# Drivers of some kinds only: there to be loaded when their device is found.
+_KINDS = r"""mkdir -p "$1"/usr/share/initramfs-tools/hooks && cd "$1"/usr/share/initramfs-tools/hooks && printf '#!/bin/sh\n[ "$1" = prereqs ] && exit 0\n. /usr/share/initramfs-tools/hook-functions\nauto_add_modules {}\n' >nisse && chmod 0755 nisse"""
 _EMPTIED = (
     "var/lib/apt/lists",
     "var/cache/apt",
@@ -93,8 +95,7 @@ def bootstrap(job: Job) -> tuple[str, ...]:
         *(f"--dpkgopt={option}" for option in _LEFT_OUT),
         *(f"--aptopt={option}" for option in job.apt_options),
         *_backports(job),
-        f"--essential-hook={_INITRD}",
-        *_drivers(job),
+        *_initrd(job),
         job.common.suite,
         str(job.tarball),
         *job.mirrors,
@@ -121,13 +122,18 @@ def _backports(job: Job) -> tuple[str, ...]:
     return (f"--setup-hook={source}", f"--setup-hook={pinned}")
 
 
-def _drivers(job: Job) -> tuple[str, ...]:
-    if not job.board.initrd_modules:
-        return ()
-    lines = "\\n".join(job.board.initrd_modules)
-    # Not in /etc: initramfs-tools comes later, and dpkg would ask whose file it is to keep.
-    folder = '"$1"/usr/share/initramfs-tools/modules.d'
-    return (f"--essential-hook=mkdir -p {folder} && printf '{lines}\\n' >{folder}/nisse",)
+def _initrd(job: Job) -> tuple[str, ...]:
+    """Hooks that say what the initrd shall hold."""
+    kinds, modules = job.board.initrd_kinds, job.board.initrd_modules
+    hooks = [_INITRD.format("list" if kinds else "most")]
+    if kinds:
+        hooks.append(_KINDS.format(" ".join(kinds)))
+    if modules:
+        lines = "\\n".join(modules)
+        # Not in /etc: initramfs-tools comes later, and dpkg would ask whose file it is to keep.
+        folder = '"$1"/usr/share/initramfs-tools/modules.d'
+        hooks.append(f"mkdir -p {folder} && printf '{lines}\\n' >{folder}/nisse")
+    return tuple(f"--essential-hook={hook}" for hook in hooks)
 
 
 def inside(job: Job, *words: str) -> Command:

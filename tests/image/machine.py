@@ -112,11 +112,10 @@ class Machine:
         assert not self.is_on, "it is plugged in already"
         self.starts += 1
         self._disk = VolatileDisk(self.disk_file, self.folder / "disk.sock").__enter__()
+        command = self._command()  # it may look first what this machine can do
         self.began = time.monotonic()
         with (self.folder / "qemu.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL
-            )
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         try:
             self._qmp = Qmp(self.folder / "qmp")
             self._shell = Shell(self.folder / "shell")
