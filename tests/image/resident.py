@@ -50,7 +50,11 @@ class Resident:
         """
         self._url = url
         self._door_port = door_port
-        self._http = httpx.Client(base_url=url, timeout=_SLOW_S, trust_env=False, headers={"Origin": url})
+        # No connection is kept: the box goes and comes while somebody lives with it.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._http = httpx.Client(
+            base_url=url, timeout=_SLOW_S, trust_env=False, headers={"Origin": url}, limits=limits
+        )
 
     def close(self) -> None:
         """Closes the browser."""
