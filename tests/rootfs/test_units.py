@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent import settings
 from provisioning.supervision.profiles import ANOTHER, PROFILES
 from tests.source_tree import CHECKOUT
 
@@ -61,6 +62,14 @@ def test_every_process_of_the_house_has_a_user_with_a_fixed_number() -> None:
     for profile in (*PROFILES.values(), ANOTHER):
         assert profile.user in numbers
     assert len(set(numbers.values())) == len(numbers)
+
+
+def test_every_secret_of_one_process_has_a_folder_that_only_it_and_the_portal_may_enter() -> None:
+    text = (ROOTFS / "usr/lib/tmpfiles.d/nisse.conf").read_text()
+    folders = re.findall(r"^d /data/nisse/secrets/(\S+)\s+(\d+)\s+(\S+)\s+(\S+)", text, re.MULTILINE)
+    owners = {row.whose for row in settings.table().values()} - {""}
+    assert "channel-mail" in owners
+    assert {(name, "2750", "nisse-portal", PROFILES[name].user) for name in owners} == set(folders)
 
 
 def test_who_thinks_and_remembers_talks_to_nobody_outside() -> None:
