@@ -24,6 +24,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     minimum: int | None = None
     maximum: int | None = None
+    whose: str = ""  # of a secret: the process that alone needs it; a plug-in's own belong to its process
     repeats: bool = False  # each further entry of its section, such as a second mailbox, has one of its own
 
     @property
@@ -104,7 +105,7 @@ CORE = (
     _setting(
         "brain.remote_model", "text", "", "That server's name for its model; empty: the first it lists."
     ),
-    _setting("brain.remote_key", "secret", "", "That server's key, if it asks for one."),
+    _setting("brain.remote_key", "secret", "", "That server's key, if it asks for one.", whose="brain"),
     _setting(
         "brain.remote_context",
         "number",

@@ -1,7 +1,7 @@
 """The settings: one declared table that feeds the file, the environment, the portal's forms, the sample and the docs.
 
-Owns: what can be set, with type, default, unit and help; where a value comes from; writing the file.
-Does not know: what any setting is used for.
+Owns: what can be set, with type, default, unit and help; where a value comes from; which process a secret belongs to.
+Does not know: what any setting is used for, nor how files are kept (`settings_file`).
 
 A value comes from the environment (`NISSE_MAIL_IMAP_HOST` for `mail.imap_host`), else from `$NISSE_HOME/nisse.toml`, else from
 the table. `NISSE_HOME` alone moves all state. A plug-in declares its own in a literal `SETTINGS`, a list of dictionaries with the
@@ -13,14 +13,10 @@ A section whose rows repeat can have further entries, such as a second mailbox: 
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
+import copy
 import os
 import re
-import stat
-import threading
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -28,13 +24,12 @@ from typing import Any
 
 import tomli_w
 
-from agent import logs, registry
-from agent.errors import SettingsError, StorageError
+from agent import logs, registry, settings_file
+from agent.errors import SettingsError
 from agent.house_settings import CORE, Setting
 
-FILE_NAME = "nisse.toml"
-_saving = threading.Lock()
-_PLUGIN_FAMILIES = ("agent.channels",)
+FILE_NAME = settings_file.FILE_NAME
+_PLUGIN_FAMILIES = {"agent.channels": "channel"}  # and how the processes are called that run one of them
 _FALSE_WORDS = {"0", "false", "no", "off"}
 _TRUE_WORDS = {"1", "true", "yes", "on"}
 _MORE = "more"
@@ -64,10 +59,11 @@ class Secret(str):
 def table() -> dict[str, Setting]:
     """Every setting there is, by key: the house's own, then each plug-in's."""
     rows = {row.key: row for row in CORE}
-    for family in _PLUGIN_FAMILIES:
+    for family, process in _PLUGIN_FAMILIES.items():
         for name in registry.names(family):
             for literal in registry.declared(family, name, "SETTINGS") or ():
-                row = Setting(**{**literal, "choices": tuple(literal.get("choices", ()))})
+                only = f"{process}-{name}" if literal["kind"] == "secret" else ""
+                row = Setting(**{**literal, "choices": tuple(literal.get("choices", ())), "whose": only})
                 rows[row.key] = row
     return rows
 
@@ -160,8 +156,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             they may belong to a newer version.
     """
     home = home_folder(environ)
-    content = _read_file(home)
-    stored = dict(_flat(content))
+    content = settings_file.read(home).content
+    stored = dict(settings_file.leaves(content))
     values: dict[str, str | int | bool] = {}
     for key, setting in (table() | _further(content)).items():
         given: Any = environ.get(setting.variable, stored.get(key, setting.default))
@@ -172,22 +168,39 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def save(home: Path, changes: Mapping[str, str | int | bool]) -> None:
-    """Writes some values into the file, all or none, and keeps the others; readable for this user alone, or for the house's group.
+    """Writes some values, all or none, and keeps the others; readable for this user alone, or on a box for whom they concern.
 
     Raises:
         SettingsError: A key is unknown, or a value has the wrong type or lies out of range.
         StorageError: The file could not be written; the old one stands.
     """
-    with _held(home):
-        _write(home, _changed(_read_file(home), changes))
+    with settings_file.held(home):
+        before = settings_file.read(home)
+        content = _changed(copy.deepcopy(before.content), changes)
+        settings_file.write(home, before, content, whose)
 
 
-@contextlib.contextmanager
-def _held(home: Path) -> Iterator[None]:
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _saving, (home / f".{FILE_NAME}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of two who save at once the second must read what the first wrote
-        yield
+def part_secrets(home: Path) -> bool:
+    """Puts secrets that stand where all may read them to where they belong; whether there were any.
+
+    Raises:
+        SettingsError: The file is no TOML.
+        StorageError: The file could not be written; the old one stands.
+    """
+    with settings_file.held(home):
+        before = settings_file.read(home)
+        if settings_file.is_parted(home, before, whose):
+            return False
+        settings_file.write(home, before, before.content, whose)
+    return True
+
+
+def whose(key: str) -> str:
+    """Which process alone needs the setting of this key, as supervisord calls it; empty where several do, or it is no secret."""
+    section, _, name = key.partition(".")
+    more, _, rest = name.partition(".")
+    row = table().get(f"{section}.{rest.partition('.')[2]}" if more == _MORE else key)
+    return row.whose if row else ""
 
 
 def _changed(content: dict[str, Any], changes: Mapping[str, str | int | bool]) -> dict[str, Any]:
@@ -252,40 +265,13 @@ def remove(home: Path, section: str, name: str) -> None:
     Raises:
         StorageError: The file could not be written; the old one stands.
     """
-    with _held(home):
-        content = _read_file(home)
+    with settings_file.held(home):
+        before = settings_file.read(home)
+        content = copy.deepcopy(before.content)
         of_section = content.get(section)
         more = of_section.get(_MORE) if isinstance(of_section, dict) else None
         if isinstance(more, dict) and more.pop(name, None) is not None:
-            _write(home, content)
-
-
-def _write(home: Path, content: Mapping[str, Any]) -> None:
-    temporary = home / f".{FILE_NAME}.new"
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            _share(file.fileno(), home)
-            tomli_w.dump(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(home / FILE_NAME)
-        folder = os.open(home, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
-    except OSError as failed:
-        temporary.unlink(missing_ok=True)
-        raise StorageError(
-            "The settings could not be saved.", hint=f"{failed.strerror}; make room and try again."
-        ) from failed
-
-
-def _share(descriptor: int, home: Path) -> None:
-    """In a home of several users - on the box each process is one - all of its group may read the settings."""
-    status = home.stat()
-    if status.st_mode & stat.S_ISVTX:
-        os.fchown(descriptor, -1, status.st_gid)
-        os.fchmod(descriptor, 0o640)
+            settings_file.write(home, before, content, whose)
 
 
 def checked(setting: Setting, value: Any) -> str | int | bool:
@@ -310,7 +296,10 @@ def checked(setting: Setting, value: Any) -> str | int | bool:
 
 def sample() -> str:
     """A `nisse.toml` with every setting at its default, each commented out and explained."""
-    lines = ["# Settings of Nisse. Each stands at its default; remove the # of a line to change it.\n"]
+    lines = [
+        "# Settings of Nisse. Each stands at its default; remove the # of a line to change it.\n",
+        "# On a box, a secret that one process alone needs is moved from here to where no other can read it.\n",
+    ]
     section = ""
     for setting in sorted(table().values(), key=lambda row: row.section):
         if setting.section != section:
@@ -349,29 +338,3 @@ def _as_number(setting: Setting, value: Any) -> int:
             f"{setting.key} cannot be {number}.", hint=f"It lies between {low} and {high or 'any number'}."
         )
     return number
-
-
-def _read_file(home: Path) -> dict[str, Any]:
-    file = home / FILE_NAME
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
-        raise SettingsError(
-            f"{file} cannot be read: {wrong}.", hint="Mend that line, or remove the file."
-        ) from wrong
-
-
-def _flat(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for section, values in content.items():
-        if isinstance(values, dict):
-            yield from _named(section, values)
-
-
-def _named(begin: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _named(f"{begin}.{name}", value)
-        else:
-            yield f"{begin}.{name}", value

@@ -25,6 +25,7 @@ GROUND = {
     "processes",
     "registry",
     "settings",
+    "settings_file",
     "store",
     "wire",
 }

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.source_tree import CHECKOUT
+from tests.source_tree import CHECKOUT, modules
 
 # Each for one kind of work, which may never come: vectors, a model, a document, an answer as a page, a server elsewhere.
 LATE = {"llama_cpp", "markdown_it", "numpy", "onnxruntime", "pypdf", "sqlite_vec", "tokenizers"}
@@ -47,3 +47,12 @@ def test_who_has_numpy_keeps_it_when_a_database_is_loaded() -> None:
 def test_numpy_can_be_loaded_after_a_database() -> None:
     program = "import sys, agent.database; assert 'numpy' not in sys.modules; import numpy; numpy.zeros(2)"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=CHECKOUT, timeout=60)
+
+
+def test_nobody_loads_sqlite_utils_past_the_ground() -> None:
+    wrong = [
+        module.name
+        for module in modules()
+        if module.name != "agent.database" and "from sqlite_utils" in module.path.read_text(encoding="utf-8")
+    ]
+    assert not wrong, f"{wrong} should take Database and Migrations from agent.database"

@@ -4,7 +4,7 @@ Owns: the promises of all loops of this process.
 Does not know: what the loops do, nor who looks at the sign (`agent/alive.py` is where it lies).
 
 No thread ticks for others: the sign goes on only as long as every loop comes round. A loop that works - a large mail over a slow line -
-has an hour; one that waits has three minutes, and wakes up every twenty seconds to say so.
+has an hour; one that waits has two minutes, and wakes up every twenty seconds to say so.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from agent import alive, logs
 _log = logging.getLogger(__name__)
 
 SLICE_S = 20.0
-_WAITING_S = 180.0
+_WAITING_S = 120.0
 _WORKING_S = 3600.0
 
 

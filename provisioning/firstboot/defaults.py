@@ -33,6 +33,10 @@ def write(places: Places) -> None:
     missing = {key: value for key, value in BOX.items() if not _has(content, key)}
     if missing:
         keep(places, missing)
+    if settings.part_secrets(
+        places.home
+    ):  # of a house that was set up before they were parted, or typed in by hand
+        _hand_over(places)
 
 
 def keep(places: Places, values: Mapping[str, str | int]) -> None:
@@ -46,6 +50,10 @@ def keep(places: Places, values: Mapping[str, str | int]) -> None:
     if not known:
         raise SettingsError(f"This house has no setting {', '.join(values)}.")
     settings.save(places.home, known)
+    _hand_over(places)
+
+
+def _hand_over(places: Places) -> None:
     for name in (settings.FILE_NAME, f".{settings.FILE_NAME}.lock"):
         hand_to(places.home / name, PORTAL, HOUSE)
         (places.home / name).chmod(0o640)

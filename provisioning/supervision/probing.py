@@ -26,6 +26,7 @@ _EVERY_S = 10.0
 _PATIENCE_S = 10.0
 _MOST_SILENCES = 3
 _MOST_OF_THE_BRAIN = 9  # a model that loads may hold everything else up
+_LATE_S = 45.0  # a box that stood still as a whole must first come to itself
 _FIRST_SIGN_S = 600.0  # the sign of the process before it may still be there
 _SERVICES = ("brain", "recall", "conversation", "updates")
 
@@ -56,6 +57,7 @@ class Probing:
         self._places, self._ask, self._every = places or from_settings, ask or answers, every
         self._run_folder, self._clock = run, clock
         self._silences: dict[str, int] = {}
+        self._late: dict[str, tuple[float, float]] = {}  # the promise that was broken, and when that was seen
         self._began: dict[str, tuple[float, float]] = {}  # when, and the promise of the process before
         self._thread: threading.Thread | None = None
 
@@ -63,6 +65,7 @@ class Probing:
         """A process began anew: what was before does not count."""
         self._silences[name] = 0
         self._began[name] = (self._clock(), self._promise(name))
+        self._late.pop(name, None)
         if self._thread is None:  # not before supervisord runs: it forks
             self._thread = threading.Thread(target=self._run, name="probing", daemon=True)
             self._thread.start()
@@ -80,7 +83,13 @@ class Probing:
     def _broke_its_promise(self, name: str) -> bool:
         now, promise = self._clock(), self._promise(name)
         began, before = self._began.get(name, (now, promise))
-        return now > (max(promise, began + _FIRST_SIGN_S) if promise == before else promise)
+        if now <= (max(promise, began + _FIRST_SIGN_S) if promise == before else promise):
+            return False
+        broken, seen = self._late.get(name, (0.0, 0.0))
+        if broken != promise:
+            self._late[name] = (promise, now)
+            return False
+        return now - seen >= _LATE_S
 
     def round(self) -> None:
         """Asks everybody once."""

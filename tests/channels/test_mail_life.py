@@ -22,7 +22,7 @@ def test_a_channel_that_waits_for_mail_says_again_and_again_that_it_does(
     (tmp_path / alive.FOLDER).mkdir()
     house.environment |= {"NISSE_RUN": str(tmp_path), "SUPERVISOR_PROCESS_NAME": "channel-mail"}
     house.start("mail")
-    until(lambda: "mail.begins" in house.log(), 60, "the first look")
+    until(lambda: "mail.begins" in house.log(), 180, "the first look")
 
     def promise() -> float:
         return alive.promised(tmp_path, "channel-mail")
@@ -30,8 +30,8 @@ def test_a_channel_that_waits_for_mail_says_again_and_again_that_it_does(
     def waits() -> bool:
         return promise() - time.monotonic() <= _life._WAITING_S
 
-    until(waits, 60, "a sign of one that waits")
+    until(waits, 180, "a sign of one that waits")
     for _ in range(3):
         before = promise()
-        until(lambda before=before: promise() > before, 60, "another sign")  # type: ignore[misc]
+        until(lambda before=before: promise() > before, 180, "another sign")  # type: ignore[misc]
     assert waits()

@@ -57,6 +57,18 @@ def test_the_firewall_is_opened_only_for_a_server_that_is_named(places: Places, 
     assert facts(places)["failed"] == []
 
 
+def test_a_password_that_all_could_read_is_put_where_it_belongs(places: Places, programs: Programs) -> None:
+    starting.start(places, programs)
+    settings.save(places.home, {"mail.password": "a password of the mailbox"})
+    (places.home / "secrets/channel-mail").mkdir(parents=True)
+    for _ in range(2):
+        starting.start(places, programs)
+        assert "password" not in (places.home / settings.FILE_NAME).read_text()
+        values = settings.load({"NISSE_HOME": str(places.home)})
+        assert values.secret("mail.password").reveal() == "a password of the mailbox"
+        assert facts(places)["failed"] == []
+
+
 @pytest.mark.parametrize("cut_at", range(1, 12))
 def test_a_power_cut_at_any_write_is_made_good_by_the_next_start(
     places: Places, programs: Programs, monkeypatch: pytest.MonkeyPatch, cut_at: int

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent import settings
 from provisioning.supervision.profiles import ANOTHER, PROFILES
 from tests.source_tree import CHECKOUT
 
@@ -63,6 +64,14 @@ def test_every_process_of_the_house_has_a_user_with_a_fixed_number() -> None:
     assert len(set(numbers.values())) == len(numbers)
 
 
+def test_every_secret_of_one_process_has_a_folder_that_only_it_and_the_portal_may_enter() -> None:
+    text = (ROOTFS / "usr/lib/tmpfiles.d/nisse.conf").read_text()
+    folders = re.findall(r"^d /data/nisse/secrets/(\S+)\s+(\d+)\s+(\S+)\s+(\S+)", text, re.MULTILINE)
+    owners = {row.whose for row in settings.table().values()} - {""}
+    assert "channel-mail" in owners
+    assert {(name, "2750", "nisse-portal", PROFILES[name].user) for name in owners} == set(folders)
+
+
 def test_who_thinks_and_remembers_talks_to_nobody_outside() -> None:
     rules = (ROOTFS / "etc/nftables.conf").read_text()
     [line] = [line for line in rules.splitlines() if "skuid" in line and "reject" in line]
@@ -95,3 +104,28 @@ def test_the_users_can_be_made(tmp_path: Path) -> None:
     members = dict(re.findall(r"^(\S+?):[^:]*:\d+:(.*)$", groups, re.MULTILINE))
     assert "nisse-brain" in members["nisse-models"].split(",")
     assert members["nisse-channel-door"] == "nisse-portal"
+
+
+@pytest.mark.skipif(
+    not shutil.which("systemd-sysusers") or not shutil.which("systemd-tmpfiles"),
+    reason="systemd is not installed",
+)
+@pytest.mark.root
+def test_the_folders_are_made_as_their_users_need_them(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    for program, *words in (
+        ("systemd-sysusers", str(ROOTFS / "usr/lib/sysusers.d/nisse.conf")),
+        ("systemd-tmpfiles", "--create", str(ROOTFS / "usr/lib/tmpfiles.d/nisse.conf")),
+    ):
+        subprocess.run([program, f"--root={tmp_path}", *words], check=True, capture_output=True)
+
+    def made(place: str) -> tuple[int, int, int]:
+        status = (tmp_path / place).stat()
+        return status.st_uid, status.st_gid, status.st_mode & 0o7777
+
+    assert made("data/nisse") == (0, 800, 0o1770)
+    assert made("run/nisse/alive") == (0, 800, 0o1770)
+    assert made("data/nisse/secrets") == (0, 0, 0o711)
+    assert made("data/nisse/secrets/channel-mail") == (801, 806, 0o2750)
+    assert made("data/nisse/secrets/channel-door") == (801, 807, 0o2750)
+    assert made("data/nisse/secrets/brain") == (801, 802, 0o2750)
