@@ -14,6 +14,7 @@ from tests.source_tree import CHECKOUT, PACKAGES, Module, modules
 GROUND = {
     "addresses",
     "claim",
+    "durable",
     "embed",
     "errors",
     "house_settings",
