@@ -70,3 +70,9 @@ def _check_sizes(table: dict[str, Any]) -> None:
 def _demand(holds: bool, otherwise: str) -> None:
     if not holds:
         raise SettingsError(f"The record of a model is wrong: {otherwise}.")
+
+
+def without_sources(model: Model) -> Model:
+    """The same model as a record has it, to compare the two."""
+    files = tuple(dataclasses.replace(file, sources=()) for file in model.files)
+    return dataclasses.replace(model, files=files)

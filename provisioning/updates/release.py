@@ -81,6 +81,7 @@ class Release:
     seq: int  # grows over all releases of a repository
     model: Model
     version: str
+    published: datetime | None = None
     notes: str = ""  # for the owner, plain text
     min_ram_mb: int = 0
     max_ram_mb: int = 0  # 0: any
@@ -115,14 +116,17 @@ class Release:
             for file in self.model.files
         )
 
+    def to_json(self) -> dict[str, Any]:
+        """The record, as JSON decodes it."""
+        row = {key: value for key, value in dataclasses.asdict(self).items() if key != "model"}
+        row["rollout"] |= {key: _time_or_none(row["rollout"][key]) for key in ("not_before", "not_after")}
+        row["probes"] = [probe | {"must_match": list(probe["must_match"])} for probe in row["probes"]]
+        row["published"] = _time_or_none(self.published)
+        return row | {"format": FORMAT, "model": recorded.to_json(self.model)}
+
     def to_bytes(self) -> bytes:
         """The record, always the same bytes for the same release."""
-        row = {key: value for key, value in dataclasses.asdict(self).items() if key != "model"}
-        row["rollout"] |= {
-            key: write_time(row["rollout"][key]) if row["rollout"][key] else ""
-            for key in ("not_before", "not_after")
-        }
-        row |= {"format": FORMAT, "model": recorded.to_json(self.model)}
+        row = self.to_json()
         return (json.dumps(row, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
@@ -152,12 +156,23 @@ def read(data: bytes) -> Release:
     """
     try:
         _demand(len(data) <= LARGEST, f"it has {len(data)} bytes")
-        row = json.loads(data.decode("utf-8"))
-        return _release(row)
+        return from_json(json.loads(data.decode("utf-8")))
     except SettingsError as wrong:
         raise RefusedError("malformed", f"release.json: {wrong}") from wrong
     except (ValueError, RecursionError) as wrong:
         raise RefusedError("malformed", f"release.json is no JSON: {wrong}") from wrong
+
+
+def from_json(row: Any) -> Release:
+    """The release that a decoded record describes.
+
+    Raises:
+        RefusedError: `malformed`: it is no such record; the detail says where.
+    """
+    try:
+        return _release(row)
+    except SettingsError as wrong:
+        raise RefusedError("malformed", f"release.json: {wrong}") from wrong
 
 
 def check(release: Release) -> None:
@@ -200,6 +215,15 @@ def write_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _time_or_none(moment: datetime | None) -> str:
+    return write_time(moment) if moment else ""
+
+
+def _read_time_or_none(text: Any) -> datetime | None:
+    _demand(isinstance(text, str), f"{text!r:.100} is no moment")
+    return read_time(text) if text else None
+
+
 def _release(row: Any) -> Release:
     _demand(isinstance(row, dict), "it is no table")
     _demand(row.get("format") == FORMAT, f"its format {row.get('format')!r} is not {FORMAT}")
@@ -211,6 +235,7 @@ def _release(row: Any) -> Release:
         values
         | {
             "model": recorded.from_json(row.get("model")),
+            "published": _read_time_or_none(row.get("published", "")),
             "rollout": _rollout(row.get("rollout", {})),
             "probes": tuple(_probe(probe) for probe in probes),
             "limits": _record(Limits, row.get("limits", {})),
@@ -222,11 +247,7 @@ def _release(row: Any) -> Release:
 
 def _rollout(row: Any) -> Rollout:
     _demand(isinstance(row, dict), "its roll-out is no table")
-    times: dict[str, datetime | None] = {}
-    for key in ("not_before", "not_after"):
-        text = row.get(key, "")
-        _demand(isinstance(text, str), f"{key} is no text")
-        times[key] = read_time(text) if text else None
+    times = {key: _read_time_or_none(row.get(key, "")) for key in ("not_before", "not_after")}
     return _record(Rollout, row | times)
 
 
