@@ -23,7 +23,7 @@ SENTENCES = {
     "too_slow": "The update server sends too slowly.",
     "malformed": "The update server says something that cannot be read.",
     "not_delegated": "The list of models names something that its publisher may not sign.",
-    "fast_forward": "The update server counts its lists in leaps, so that no honest one could follow.",
+    "incomplete": "The update server lacks a part of its own list of models.",
     "unreachable": "The update server does not answer.",
     "no_root": "This box does not know whom to believe about updates.",
     "clock": "This box does not know the time yet, so it cannot tell whether an update is still valid.",
