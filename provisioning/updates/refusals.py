@@ -27,6 +27,12 @@ SENTENCES = {
     "unreachable": "The update server does not answer.",
     "no_root": "This box does not know whom to believe about updates.",
     "clock": "This box does not know the time yet, so it cannot tell whether an update is still valid.",
+    "not_there": "The update server lacks a file that it lists.",
+    # The files on this box.
+    "no_space": "There is not enough room on the box for this model.",
+    "not_a_model": "The file is not built as a model must be.",
+    "lost_on_disk": "The disk of this box has lost what was written to it.",
+    "name_taken": "Another model of this name is on the shelf.",
     # The release, and this box.
     "security_floor": "This model is too old to be safe; its publisher has withdrawn it.",
     "yanked": "The publisher has taken this model back.",
@@ -39,6 +45,25 @@ SENTENCES = {
     "other_boxes_first": "Other boxes try this model first; the turn of this one comes later.",
     "known_bad": "This model was tried here before and did not do well.",
     "one_day": "This model is new; it waits for a day, in case something is wrong with it.",
+    # The trial on this box, and the time after it.
+    "does_not_load": "The new model does not load on this box.",
+    "crashed": "The new model crashed when it was tried.",
+    "hung": "The new model did not come to an end when it was tried.",
+    "memory_hungry": "The new model takes more memory than it may.",
+    "slow_model": "The new model is too slow on this box.",
+    "wrong_answer": "The new model answered a question of its own publisher wrongly.",
+    "golden": "The new model answered one of this house's own questions worse than the present one.",
+    "wrong_dimensions": "The new model's vectors are not of the length that was promised.",
+    "poor_vectors": "The new model does not tell what belongs together from what does not.",
+    "no_index": "The house's documents could not be made ready for the new model.",
+    "unstable": "The new model made the brain crash more than once.",
+    "not_serving": "The new model did not begin to answer after the change.",
+    "complaints": "You said of several of its answers that they were bad.",
+    "restarts": "The box restarted again and again with the new model.",
+    "interrupted": "The trial of the new model was broken off again and again.",
+    "damaged": "A file of the new model is damaged.",
+    "too_many_steps": "The update went round in circles.",
+    "went_back": "You went back to the model before.",
 }
 
 

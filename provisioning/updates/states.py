@@ -82,17 +82,21 @@ TABLE = {
 }  # fmt: skip
 
 
+_ENDS = {State.COMMITTED, State.GC, State.ROLLBACK, State.REPORTED}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Watch:
     """What is remembered of a probation."""
 
     since: float = 0.0  # seconds since 1970 at which the new set began to serve
+    served: float = 0.0  # seconds for which it has served since, as far as they were looked at
     answered: int = 0  # given since
     counted: int = 0  # as the brain's process counted when it was last looked at
     process: str = ""  # that process
     crashes: int = 0  # since
+    crashes_before: int = 0  # that the brain counted already at the switch
     failures: int = 0  # probes that failed, one after another
-    probed: float = 0.0  # when it was last probed
     complaints: int = 0  # of the owner
 
 
@@ -112,6 +116,8 @@ class Record:
     reboots: int = 0  # since the trial began
     old: int = 0  # seq of the set that serves before; 0: none
     new: int = 0  # seq of the set to be
+    before: int = 0  # seq of the set to which one could go back before; 0: none
+    at: float = 0.0  # seconds since 1970 at which it last took a step
     reason: str = ""  # why it failed
     sentence: str = ""  # the same for people
     watch: Watch = field(default_factory=Watch)
@@ -145,9 +151,9 @@ def after(record: Record, event: Event, **changes: Any) -> Record:
         raise WrongStepError(f"{event} in {record.state}")
     state = TABLE[record.state][event]
     if state == State.IDLE:
-        return Record(boot=record.boot, **_kept(changes, {"since"}))
-    if record.writes >= MOST_WRITES and state not in (State.ROLLBACK, State.REPORTED):
-        # Whoever has served a whole probation by then is not thrown out for it.
+        return Record(boot=record.boot)
+    if record.writes >= MOST_WRITES and state not in _ENDS:
+        # Whoever has proven itself by then is not thrown out for it.
         state, changes = State.ROLLBACK, {"reason": "too_many_steps", "sentence": ""}
     texts = {name: value[:_LONGEST] for name, value in changes.items() if name in ("reason", "sentence")}
     return dataclasses.replace(record, **{**changes, **texts, "state": state, "writes": record.writes + 1})
@@ -162,6 +168,11 @@ def begin(record: Record, event: Event, **changes: Any) -> Record:
     if event not in (Event.FOUND, Event.BROUGHT, Event.BACK) or event not in TABLE[record.state]:
         raise WrongStepError(f"{event} in {record.state}")
     return Record(**{**changes, "state": TABLE[record.state][event], "writes": 1, "boot": record.boot})
+
+
+def noted(record: Record, **changes: Any) -> Record:
+    """The record with something more to remember in the same state. It counts as a write."""
+    return dataclasses.replace(record, **changes, writes=record.writes + 1)
 
 
 def read(row: Mapping[str, Any] | None) -> Record | None:
@@ -211,10 +222,6 @@ def _trial_again(record: Record, boot: str, *, rebooted: bool) -> Record:
     return after(
         record, Event.AGAIN, boot=boot, attempts=record.attempts + 1, reboots=record.reboots + rebooted
     )
-
-
-def _kept(changes: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
-    return {name: value for name, value in changes.items() if name in names}
 
 
 def _sound(record: Any) -> bool:
