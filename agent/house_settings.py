@@ -234,6 +234,12 @@ CORE = (
         label="Share models with other boxes at home",
     ),
     _setting(
+        "updates.share_listen",
+        "text",
+        "0.0.0.0:8705",
+        "Address and port at which models are given to other boxes.",
+    ),
+    _setting(
         "updates.root",
         "text",
         "",
