@@ -41,6 +41,7 @@ _CONFIG = UpdaterConfig(
     snapshot_max_length=64 << 10,
     targets_max_length=2 << 20,
 )
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _ANY_PATH = "models/0/release.json"  # asked for only so that the delegated list is verified
 
 
@@ -128,9 +129,10 @@ class Metadata:
         when = trust.moment(self._now(), seen.issued)
         fetcher = self._fetcher() if source else _Kept(self._current())
         with self._working_copy() as work:
-            judged_at = seen.issued if relaxed and seen.issued else when.now
+            judged_at = (seen.issued or _EPOCH) if relaxed else when.now
             updater = self._verify(work, source, fetcher, judged_at)
             lists = verified.read(work)
+            lists.check_ends(judged_at)
             seen = seen.under(lists.keys)
             role = seen.rolled_back(lists.versions)
             if role:

@@ -31,6 +31,21 @@ class Lists:
     keys: dict[str, str]  # role -> fingerprint of its keys
     paths: list[str]  # of the files that the role for models names
     issued: datetime | None
+    ends: dict[str, datetime]  # role -> until when its list is valid
+
+    def check_ends(self, judged_at: datetime) -> None:
+        """Looks whether any list had ended already when the newest was signed: python-tuf knows of no such moment.
+
+        Args:
+            judged_at: The time by which python-tuf has judged.
+
+        Raises:
+            RefusedError: `expired`.
+        """
+        latest = max(judged_at, self.issued or judged_at)
+        ended = sorted(role for role, end in self.ends.items() if end <= latest)
+        if ended:
+            raise RefusedError("expired", f"{', '.join(ended)} had ended by {latest}")
 
 
 def read(folder: Path) -> Lists:
@@ -48,14 +63,24 @@ def read(folder: Path) -> Lists:
     role = (targets.delegations.roles or {}).get(MODELS) if targets.delegations else None
     keys = {name: _fingerprint(each.keyids) for name, each in root.roles.items()}
     keys[MODELS] = _fingerprint(role.keyids if role else [])
-    return Lists(versions=versions(folder), keys=keys, paths=sorted(models.targets), issued=_issued(folder))
+    return Lists(
+        versions=versions(folder),
+        keys=keys,
+        paths=sorted(models.targets),
+        issued=_issued(folder),
+        ends={name: signed.expires for name, signed in _all(folder).items()},
+    )
 
 
 def versions(folder: Path) -> dict[str, int]:
     """The version of each list that is there."""
+    return {name: signed.version for name, signed in _all(folder).items()}
+
+
+def _all(folder: Path) -> dict[str, Signed]:
     found = {name: _signed(folder, name) for name in ("timestamp", "snapshot", "targets", MODELS)}
     found["root"] = _root(folder)
-    return {name: signed.version for name, signed in found.items() if signed}
+    return {name: signed for name, signed in found.items() if signed}
 
 
 def _issued(folder: Path) -> datetime | None:
