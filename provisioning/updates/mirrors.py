@@ -47,19 +47,22 @@ class Mirror:
 
 
 def named(sources: Sequence[str]) -> tuple[Mirror, ...]:
-    """The mirrors that a setting names.
+    """The mirrors that a setting names; a folder may stand there as a path.
 
     Raises:
         SettingsError: One is no address.
     """
-    for source in sources:
+    found = []
+    for text in sources:
+        source = PurePosixPath(text).as_uri() if text.startswith("/") else text
         parts = urlsplit(source)
         if parts.scheme not in _SCHEMES or not (parts.hostname or parts.path.startswith("/")):
             raise SettingsError(
-                f"{source!r} is no address of an update server.",
+                f"{text!r} is no address of an update server.",
                 hint="Write https://..., or file:///... for a folder.",
             )
-    return tuple(Mirror(url=source.rstrip("/")) for source in sources)
+        found.append(Mirror(url=source.rstrip("/")))
+    return tuple(found)
 
 
 def in_order(sources: Sequence[Mirror], neighbours: Sequence[Mirror]) -> tuple[Mirror, ...]:
