@@ -30,7 +30,7 @@ from agent.wire import serve
 _log = logging.getLogger(__name__)
 
 _MOST_PROMPTS = 64
-_LONGEST_PROMPT = 20_000  # characters
+_LONGEST_PROMPT = 60_000  # characters
 _MOST_TOKENS = 512
 _LONGEST_S = 3600
 _BACK_S = 30.0  # after the candidate's own time, until the memory is taken back by force

@@ -18,6 +18,7 @@ from typing import Any, Self
 from provisioning.updates.refusals import SENTENCES
 from provisioning.updates.release import Limits, Probe, Release
 
+PROBE_TOKENS = 48  # that an answer to a publisher's question may have
 LEAST_SPEED = 0.5  # of the present model's, where the publisher promises nothing
 _FORETOLD_TIMES, _FORETOLD_MORE = (
     1.5,

@@ -64,6 +64,7 @@ SENTENCES = {
     "damaged": "A file of the new model is damaged.",
     "too_many_steps": "The update went round in circles.",
     "went_back": "You went back to the model before.",
+    "declined": "You did not want this model.",
 }
 
 
