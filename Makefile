@@ -110,6 +110,13 @@ test-image-full: ## the same, with bad updates, ten power cuts, factory reset an
 	-@$(PYTHON) -m pytest -m "image or image_full" $(ONLY_IMAGE)
 	@$(PYTHON) -m tests.image.report
 
+QUICK :=
+PARTS :=
+.PHONY: test-updates
+test-updates: ## what an update of the models survives: kills, torn files, lying servers, cut lines, full disks (an hour); less with QUICK=1
+	@provisioning/setup.sh test
+	@$(PYTHON) -m tests.updates $(if $(QUICK),--quick) --only "$(PARTS)"
+
 .PHONY: clean
 clean: ## remove what was built or fetched here (not what the house knows)
 	rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache ./*.egg-info
