@@ -7,7 +7,6 @@ Does not know: what they have. They are not trusted: a file is believed for its 
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import logging
 import threading
 import time
@@ -18,7 +17,7 @@ from zeroconf import IPVersion, ServiceBrowser, ServiceStateChange, Zeroconf
 
 from agent import logs
 from provisioning.updates.mirrors import Mirror
-from provisioning.updates.sharing import SERVICE, home_addresses
+from provisioning.updates.sharing import SERVICE, home_addresses, is_of_a_home
 
 _log = logging.getLogger(__name__)
 
@@ -94,12 +93,7 @@ class Neighbours:
 
 def _mirror(addresses: list[str], port: int | None) -> Mirror | None:
     """Where a neighbour may be asked. Only addresses of a home: an announcement must not send us anywhere else, nor to ourselves."""
-    for text in addresses:
-        address = ipaddress.IPv4Address(text)
-        if (
-            port
-            and address.is_private
-            and not (address.is_loopback or address.is_link_local or address.is_unspecified)
-        ):
+    for address in addresses:
+        if port and is_of_a_home(address):
             return Mirror(url=f"http://{address}:{port}", neighbour=True)
     return None
