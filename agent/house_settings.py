@@ -193,6 +193,7 @@ CORE = (
         "text",
         "",
         "Where signed models come from: an https address or a folder, several with spaces between; empty: nowhere.",
+        label="Update server",
     ),
     _setting(
         "updates.policy",

@@ -15,6 +15,7 @@ from agent import settings as ground
 from agent.message import Passage
 from agent.wire.call import client
 from tests.fakes.updates import BAD, OFFER, Updates, idle
+from tests.live.running import Running, until
 from webui.portal import portal
 
 from .conftest import Browser, Household
@@ -42,14 +43,22 @@ def test_it_says_what_serves_and_what_happens(anna: Browser, updates: Updates) -
     assert "Smol 135M" in shown
     assert "Signed by its publisher" in shown
     assert "Go back" not in shown
+    assert "Stop" not in shown
     progress = {"done": 30_000_000, "total": 98_000_000, "word": "fetching"}
     updates.state = idle(
-        step="downloading", sentence="Smol 2.0 is fetched.", progress=progress, warning="No news for 20 days."
+        step="downloading",
+        sentence="Smol 2.0 is fetched.",
+        offer=OFFER,
+        progress=progress,
+        warning="No news for 20 days.",
     )
     shown = page(anna)
     assert "Fetching 30 MB of 98 MB" in shown
     assert "No news for 20 days." in shown
     assert "Stop" in shown
+    assert "Update now" not in shown
+    updates.state = idle(step="probation", probation={"answers": 3, "needed": 20})
+    assert "3 of 20 answers" in page(anna)
 
 
 def test_a_new_model_is_offered_with_its_notes_and_taken_or_not(anna: Browser, updates: Updates) -> None:
@@ -200,6 +209,30 @@ def test_a_file_on_a_stick_is_offered(anna: Browser, updates: Updates, tmp_path:
     assert anna.post("/updates/stick", {"path": "/etc/passwd"}, page="/updates").status_code == 404
     taken = anna.post("/updates/stick", {"path": str(stick / "mine.gguf")}, page="/updates")
     assert taken.status_code == 303
+
+
+def test_it_understands_the_real_service(household: Household, anna: Browser, tmp_path: Path) -> None:
+    with Running(tmp_path / "apart", {}) as running:
+        running.start("updates", wait_for="updates")
+        with household.app.app_context():
+            clients = portal().house.clients
+        clients["updates"].close()
+        clients["updates"] = client(running.settings, "updates")
+        assert "No update server is set" in page(anna)
+        assert anna.post("/updates/word/check", {}, page="/updates").status_code == 303
+        refused = anna.post("/updates/word/back", {}, page="/updates")
+        assert refused.status_code == 409
+        assert "no model to go back to" in refused.text
+        wrong: Any = anna.post_json("/updates/files", {"name": "mine.bin", "size": 5_000})
+        assert wrong.status_code == 400
+        message = answered(household, anna, "When is the hedge cut?", "In March, by Lindqvist.")
+        assert anna.post_json("/updates/questions", {"id": message}).status_code == 201
+        assert "A good answer holds: March, Lindqvist." in page(anna)
+        data = b"GGUF" + bytes(6_000)
+        begun: Any = anna.post_json("/updates/files", {"name": "mine.gguf", "size": len(data)}).json
+        assert send(anna, begun["id"], 0, data).status_code == 200
+        anna.post_json(f"/updates/files/{begun['id']}/finish", {})
+        until(lambda: "notice bad" in page(anna), 60, "the refusal of a file that is no model")
 
 
 def test_it_renders_while_the_service_is_away(anna: Browser) -> None:
