@@ -64,7 +64,11 @@ class Repository:
         place = self.place(path)
         place.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, Path):
-            shutil.copyfile(content, place)
+            place.unlink(missing_ok=True)
+            try:
+                place.hardlink_to(content)  # a gigabyte need not lie there twice
+            except OSError:
+                shutil.copyfile(content, place)
         else:
             place.write_bytes(content)
 
