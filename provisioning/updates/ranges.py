@@ -26,7 +26,7 @@ import httpx
 from provisioning.updates.refusals import RefusedError
 
 _BLOCK = 1 << 16
-_WAITING = 16  # blocks that may wait for whoever reads
+_WAITING = 4  # blocks that may wait for whoever reads; a kill loses them
 _TICK_S = 0.5
 _MOST_REDIRECTS = 3
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")

@@ -102,6 +102,18 @@ def test_a_journal_that_is_gone_costs_a_reading_and_no_download(
     assert mirror.sent == sent
 
 
+def test_a_list_of_chunks_in_which_a_bit_flipped_is_fetched_again(
+    house: Storehouse, release: Release
+) -> None:
+    house.reserve(release)
+    house.download(release)
+    house.discard(release)
+    [kept] = (house.blobs.incoming.parent / "updates" / "chunks").iterdir()
+    spoil(kept, 40)
+    bring(house, release)
+    assert house.blobs.sound(release.files[0].sha256)
+
+
 def test_chunks_that_are_right_and_a_whole_that_is_not_are_thrown_away(
     repository: Repository, mirror: Mirror, house: Storehouse, release: Release, tmp_path: Path
 ) -> None:
