@@ -7,7 +7,7 @@ Does not know: how any of it is done; the README says in which order to read.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,6 +27,7 @@ from agent.wire.call import client
 from provisioning.box.running import run
 from provisioning.updates import first_root, owners, pausing, structure, this_box
 from provisioning.updates.bad import Bad
+from provisioning.updates.believed import Believed
 from provisioning.updates.beside import Brain, Conversation, Recall
 from provisioning.updates.book import Book
 from provisioning.updates.fetching import Fetcher
@@ -34,14 +35,11 @@ from provisioning.updates.golden import Questions
 from provisioning.updates.metadata import Metadata
 from provisioning.updates.mirrors import Mirror, in_order, named
 from provisioning.updates.neighbours import Neighbours
-from provisioning.updates.news import News
 from provisioning.updates.owner import Owner
 from provisioning.updates.parts import MayGoOn, Parts, Wishes
 from provisioning.updates.pausing import Run
-from provisioning.updates.refusals import RefusedError
 from provisioning.updates.release import Release
 from provisioning.updates.routes import update_routes
-from provisioning.updates.seen import Seen
 from provisioning.updates.sharing import sharing
 from provisioning.updates.sideload import Sideload
 from provisioning.updates.storehouse import Storehouse
@@ -170,14 +168,20 @@ def _machine(
     def sources() -> tuple[Mirror, ...]:
         return named(settings.text("updates.source").split())
 
-    def list_of_releases(root: bytes, seen: Seen) -> Metadata:
-        return Metadata(folder / "tuf", root, lambda: [source.url for source in sources()], factory=seen)
+    def metadata() -> Metadata:
+        keys = settings.text("updates.root")
+        return Metadata(
+            folder / "tuf",
+            first_root.read(keys),
+            lambda: [source.url for source in sources()],
+            factory=first_root.factory(keys),
+        )
 
-    metadata = _Source(settings, list_of_releases)
+    believed = Believed(metadata)
     store = Storehouse(
         shelf,
         mirrors=lambda: in_order(sources(), neighbours.mirrors()),
-        listed=metadata.targets,
+        listed=believed.targets,
     )
     held.enter_context(
         sharing(
@@ -195,7 +199,7 @@ def _machine(
         sets=Sets(settings.models_folder),
         shelf=shelf,
         catalogue=models,
-        source=metadata,
+        source=believed,
         store=store,
         brain=Brain(client(settings, "brain")),
         recall=Recall(client(settings, "recall")),
@@ -206,39 +210,6 @@ def _machine(
         line=_line(settings, programs),
     )
     return Machine(parts, boot=this_box.boot())
-
-
-class _Source:
-    """The list of releases, once it is known whom to believe: a house without keys has no updates, and all else goes on."""
-
-    def __init__(self, settings: Settings, make: Callable[[bytes, Seen], Metadata]) -> None:
-        self._settings, self._make = settings, make
-        self._made: Metadata | None = None
-        self._known: News | None = None
-
-    def refresh(self, *, relaxed: bool = False) -> News:
-        self._known = self._metadata().refresh(relaxed=relaxed)
-        return self._known
-
-    def known(self) -> News | None:
-        with contextlib.suppress(RefusedError):  # no keys, so nothing was ever believed
-            self._known = self._metadata().known()
-        return self._known
-
-    def warning(self) -> str:
-        return self._made.warning() if self._made and self._settings.text("updates.source") else ""
-
-    def targets(self) -> dict[str, Any]:
-        """What was signed of each file."""
-        if self._known is None:
-            self.known()
-        return dict(self._known.targets) if self._known else {}
-
-    def _metadata(self) -> Metadata:
-        if self._made is None:
-            named = self._settings.text("updates.root")
-            self._made = self._make(first_root.read(named), first_root.factory(named))
-        return self._made
 
 
 def _wishes(settings: Settings) -> Wishes:

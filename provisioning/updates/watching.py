@@ -75,7 +75,6 @@ class Watching:
         self._of, self._watch, self._written = record.new, record.watch, record.watch
         self._begun = self._last = self._served = self._wrote = now
         self._ask_at = now + _ASK_AGAIN_S
-        self._complaints = 0
 
     def _model(self, record: Record) -> str:
         """The chat model to watch over; empty where the owner's own word names another by now."""
