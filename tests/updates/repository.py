@@ -59,12 +59,14 @@ class RepositorySimulator:
         """Who says which keys sign for a role."""
         return self.targets if role == "models" else self.root
 
-    def add_model(self, seq: int, *, content: bytes = b"", **changes: Any) -> dict[str, Any]:
+    def add_model(
+        self, seq: int, *, content: bytes = b"", chunks: bytes = b"chunks", **changes: Any
+    ) -> dict[str, Any]:
         """Names a release of one small file in the list of models; the record can be changed before it is signed."""
         content = content or f"the weights of {seq}".encode()
         record = record_of(seq, content) | changes
         self.name(f"models/{seq}/model.gguf", content)
-        self.name(f"models/{seq}/model.gguf.chunks", b"chunks")
+        self.name(f"models/{seq}/model.gguf.chunks", chunks)
         self.name(f"models/{seq}/release.json", json.dumps(record).encode())
         return record
 
