@@ -75,7 +75,7 @@ def _show(state: dict[str, Any]) -> None:
     print(state["sentence"])
     progress = state["progress"]
     if progress and progress["total"]:
-        print(f"  {progress['word']}: {100 * progress['done'] // progress['total']} %")
+        print(f"  {100 * progress['done'] // progress['total']} % of the {progress['word']}")
     for title, one in (("Serves", state["active"]), ("Before", state["previous"])):
         if one:
             models = [model for model in (one["chat"], one["embed"]) if model]

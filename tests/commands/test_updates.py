@@ -31,7 +31,7 @@ def nisse_updates(*words: str) -> int:
 
 
 def test_it_shows_how_things_stand(far: Updates, capsys: pytest.CaptureFixture[str]) -> None:
-    progress = {"done": 50, "total": 200, "word": "fetching"}
+    progress = {"done": 50, "total": 200, "word": "bytes"}
     far.state = idle(
         offer=OFFER,
         bad=[BAD],
@@ -43,7 +43,7 @@ def test_it_shows_how_things_stand(far: Updates, capsys: pytest.CaptureFixture[s
     said = capsys.readouterr().out
     for words in (
         "All is up to date.",
-        "fetching: 25 %",
+        "25 % of the bytes",
         "Smol 135M 1.0, all-MiniLM (signed by its publisher)",
         "Smol 135M 2.0, Apache-2.0, 3 MB to fetch",
         "Is faster.",

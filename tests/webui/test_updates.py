@@ -44,7 +44,7 @@ def test_it_says_what_serves_and_what_happens(anna: Browser, updates: Updates) -
     assert "Signed by its publisher" in shown
     assert "Go back" not in shown
     assert "Stop" not in shown
-    progress = {"done": 30_000_000, "total": 98_000_000, "word": "fetching"}
+    progress = {"done": 30_000_000, "total": 98_000_000, "word": "bytes"}
     updates.state = idle(
         step="downloading",
         sentence="Smol 2.0 is fetched.",
@@ -53,7 +53,7 @@ def test_it_says_what_serves_and_what_happens(anna: Browser, updates: Updates) -
         warning="No news for 20 days.",
     )
     shown = page(anna)
-    assert "Fetching 30 MB of 98 MB" in shown
+    assert "30 MB of 98 MB" in shown
     assert "No news for 20 days." in shown
     assert "Stop" in shown
     assert "Update now" not in shown
