@@ -25,6 +25,7 @@ from agent.models.shelf import Shelf, writing
 _HEX = re.compile(r"[0-9a-f]{64}")
 _BLOCK = 1 << 20
 _READ_ONLY = 0o444
+_SEAL_NS = 1_000_000_000 * 10**9  # the time of change of every blob: who writes to one breaks the seal
 
 
 class Blobs:
@@ -48,11 +49,27 @@ class Blobs:
         return self.incoming / f"{_checked(sha256)}.journal"
 
     def holds(self, sha256: str, size: int) -> bool:
-        """Whether the file is there, as large as it must be. Cheap: what is there was found right when it came."""
+        """Whether the file is there, and nobody wrote to it since it was found right. Cheap."""
         try:
-            return self.path(sha256).stat().st_size == size
+            facts = self.path(sha256).stat()
         except OSError:
             return False
+        return facts.st_size == size and facts.st_mtime_ns == _SEAL_NS
+
+    def recognise(self, sha256: str, size: int) -> bool:
+        """As `holds`; a file that lost its seal, as by a copy of the whole folder, is read and sealed again if it is right.
+
+        Raises:
+            StorageError: The disk does not take it.
+        """
+        if self.holds(sha256, size):
+            return True
+        path = self.path(sha256)
+        if not path.is_file() or path.stat().st_size != size or not self.sound(sha256):
+            return False
+        with writing():
+            _seal(path)
+        return True
 
     def sound(self, sha256: str) -> bool:
         """Whether the file still is what it was. Reads all of it, from the disk."""
@@ -89,8 +106,7 @@ class Blobs:
         check(part)
         with writing():
             self.folder.mkdir(parents=True, exist_ok=True)
-            part.chmod(_READ_ONLY)
-            durable.sync(part)
+            _seal(part)
             part.replace(self.path(sha256))
             durable.sync_folder(self.folder)
             durable.remove(self.journal(sha256))
@@ -105,7 +121,7 @@ class Blobs:
         for file in model.files:
             if shelf.holds(model, file):
                 continue
-            if not self.holds(file.sha256, file.size):
+            if not self.recognise(file.sha256, file.size):
                 raise ModelError(f"{file.name} of {model.title} is not here.")
             shelf.lay(model, file, self.path(file.sha256))
 
@@ -159,6 +175,12 @@ def _forget(descriptor: int) -> None:
     except OSError as failed:
         if failed.errno not in (errno.EINVAL, errno.ENOSYS, errno.ESPIPE):
             raise
+
+
+def _seal(path: Path) -> None:
+    path.chmod(_READ_ONLY)
+    os.utime(path, ns=(_SEAL_NS, _SEAL_NS))
+    durable.sync(path)
 
 
 def _inside(folder: Path) -> list[Path]:

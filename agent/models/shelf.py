@@ -108,6 +108,15 @@ class Shelf:
                     _record(path, file)
         return self.installed(model)
 
+    def has_room(self, model: Model, file: File) -> bool:
+        """Whether the file's place is free, or has been this very file's before: another model may bear the same name."""
+        path = self.path(model, file.name)
+        try:
+            record = json.loads(_record_of(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return True
+        return not path.exists() or (isinstance(record, dict) and record.get("sha256") == file.sha256)
+
     def lay(self, model: Model, file: File, found_right: Path) -> None:
         """Gives a file that was found right already its place on the shelf: one more name, not a copy.
 

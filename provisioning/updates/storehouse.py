@@ -84,6 +84,8 @@ class Storehouse:
             RefusedError: There is not enough (`no_space`), even after all that nothing needs has gone.
             StorageError: The disk does not take it.
         """
+        for file in release.files:
+            self.blobs.recognise(file.sha256, file.size)
         room = space.needed(self._room(release), self._keep_free)
         if room > space.free(self._shelf.folder):
             self.collect([release.model])
@@ -149,11 +151,8 @@ class Storehouse:
             ModelError: A file of it is not here.
             StorageError: The disk does not take it.
         """
-        for file in model.files:
-            path = self._shelf.path(model, file.name)
-            ours = self._shelf.holds(model, file) or not path.with_name(f"{path.name}.verified").exists()
-            if not ours and not _is_same(path, self.blobs.path(file.sha256)):
-                raise RefusedError("name_taken", model.name)
+        if not all(self._shelf.has_room(model, file) for file in model.files):
+            raise RefusedError("name_taken", model.name)
         self.blobs.shelve(model, self._shelf)
 
     def discard(self, release: Release) -> None:
@@ -250,10 +249,3 @@ class Storehouse:
 
 def _hash(found: tuple[Chunk, ...]) -> str:
     return hashlib.sha256(chunks.to_bytes(found)).hexdigest()
-
-
-def _is_same(path: Path, other: Path) -> bool:
-    try:
-        return path.samefile(other)
-    except OSError:
-        return False

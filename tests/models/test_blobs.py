@@ -80,8 +80,42 @@ def test_a_blob_that_changed_on_the_disk_is_noticed(blobs: Blobs) -> None:
     path.chmod(0o600)
     with path.open("r+b") as file:
         file.write(b"W")
+    assert not blobs.holds(SHA256, len(DATA))
+    assert not blobs.recognise(SHA256, len(DATA))
+
+
+def test_a_blob_that_was_only_copied_is_read_once_and_counts_again(blobs: Blobs) -> None:
+    blobs.promote(SHA256)
+    os.utime(blobs.path(SHA256))
+    assert not blobs.holds(SHA256, len(DATA))
+    assert blobs.recognise(SHA256, len(DATA))
+    assert blobs.holds(SHA256, len(DATA))
+
+
+def test_bits_that_flip_without_a_trace_are_found_by_reading(blobs: Blobs) -> None:
+    blobs.promote(SHA256)
+    path = blobs.path(SHA256)
+    before = path.stat().st_mtime_ns
+    path.chmod(0o600)
+    path.write_bytes(DATA[:-1] + b"!")
+    os.utime(path, ns=(before, before))
     assert blobs.holds(SHA256, len(DATA))
     assert not blobs.sound(SHA256)
+
+
+def test_a_damaged_blob_is_not_given_its_place_on_the_shelf_again(blobs: Blobs, tmp_path: Path) -> None:
+    blobs.promote(SHA256)
+    file = File(name="model.gguf", size=len(DATA), sha256=SHA256, sources=())
+    shelf, tiny = Shelf(tmp_path), dataclasses.replace(model("tiny"), files=(file,))
+    blobs.shelve(tiny, shelf)
+    path = shelf.path(tiny)
+    path.chmod(0o600)
+    with path.open("r+b") as opened:
+        opened.write(b"W")
+    assert not shelf.installed(tiny)
+    with pytest.raises(ModelError, match="not here"):
+        blobs.shelve(tiny, shelf)
+    assert not shelf.installed(tiny)
 
 
 def test_removing_a_blob_leaves_what_the_shelf_names(blobs: Blobs, tmp_path: Path) -> None:

@@ -146,6 +146,16 @@ def test_a_file_that_is_no_model_is_thrown_away_however_well_it_is_signed(
     assert (house.blobs.all(), house.blobs.arriving()) == ([], [])
 
 
+def test_a_blob_that_was_damaged_since_is_fetched_again(house: Storehouse, release: Release) -> None:
+    bring(house, release)
+    path = house.blobs.path(release.files[0].sha256)
+    path.chmod(0o600)
+    spoil(path, 2_000_000)
+    bring(house, release)
+    assert house.blobs.sound(release.files[0].sha256)
+    assert Shelf(house.blobs.incoming.parent).installed(release.model)
+
+
 def test_nothing_is_staged_that_was_not_verified(house: Storehouse, release: Release) -> None:
     house.reserve(release)
     house.download(release)
