@@ -93,7 +93,9 @@ class Looking:
         news = self._news
         if news is None:
             return Found(again_in=self.again_in)
-        present, when = self._present(news), trust.moment(self._now(), news.issued)
+        present, when = self._present(news), news.moment(self._now())
+        if not when.current and not self._failures and self._parts.wishes.policy != trust.NEVER:
+            self._due = 0.0  # asked long ago, as after a time without power
         choice = self._choice(news, present, when, record)
         self.waits = self._why(choice[0], choice[1]) if choice else ""
         return Found(

@@ -151,6 +151,7 @@ class Metadata:
             targets=targets,
             floors=floors,
             issued=lists.issued,
+            ends=None if relaxed and source else min(lists.ends.values()),
             when=trust.moment(self._now(), seen.issued),
             source=source,
         )

@@ -16,6 +16,7 @@ from pathlib import Path
 from agent import durable
 from agent.models.shelf import writing
 from provisioning.updates import release as released
+from provisioning.updates import trust
 from provisioning.updates.refusals import RefusedError
 from provisioning.updates.release import Release
 from provisioning.updates.trust import Moment
@@ -41,8 +42,19 @@ class News:
     targets: Mapping[str, Target]  # path -> what was signed
     floors: Mapping[str, int]  # role -> the lowest seq that may still serve
     issued: datetime | None  # when the list was signed, if it says so
-    when: Moment  # the time by which it was judged
+    ends: (
+        datetime | None
+    )  # until when it may be acted upon; None: the owner has said that this does not matter
+    when: Moment  # the time at which it was fetched
     source: str  # where it came from; empty: kept from the last time
+
+    def moment(self, clock: datetime) -> Moment:
+        """The time by which to judge its releases.
+
+        Args:
+            clock: What the box's clock says.
+        """
+        return trust.moment(clock, self.issued, self.ends)
 
     def url(self, source: str, path: str) -> str:
         """Where a mirror has a file.

@@ -26,6 +26,7 @@ SENTENCES = {
     "incomplete": "The update server lacks a part of its own list of models.",
     "unreachable": "The update server does not answer.",
     "no_root": "This box does not know whom to believe about updates.",
+    "stale": "What this box knows of the update server is too old; it must ask again first.",
     "clock": "This box does not know the time yet, so it cannot tell whether an update is still valid.",
     "not_there": "The update server lacks a file that it lists.",
     # The files on this box.

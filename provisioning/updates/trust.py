@@ -17,7 +17,7 @@ from provisioning.updates.release import Release
 AUTOMATIC, ASK, NEVER = POLICIES = ("automatic", "ask", "never")
 DELAY = timedelta(days=1)
 # What passes by itself; everything else stays as it is until the publisher says something new.
-WAITS = frozenset({"not_yet", "other_boxes_first", "one_day", "clock"})
+WAITS = frozenset({"not_yet", "other_boxes_first", "one_day", "clock", "stale"})
 _TOLERANCE = timedelta(minutes=10)  # between the publisher's clock and ours
 _NO_NEWS = timedelta(days=14)
 
@@ -37,6 +37,7 @@ class Moment:
 
     now: datetime
     known: bool  # the clock does not contradict what was signed
+    current: bool = True  # what was signed is still valid now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ class Choice:
     verdict: Verdict
 
 
-def moment(clock: datetime, floor: datetime | None) -> Moment:
+def moment(clock: datetime, floor: datetime | None, ends: datetime | None = None) -> Moment:
     """The time to judge by: never earlier than what was signed by then.
 
     A box without a battery wakes up in 1970, where nothing ever expires. The other way round the clock is believed: too late an hour
@@ -88,10 +89,11 @@ def moment(clock: datetime, floor: datetime | None) -> Moment:
     Args:
         clock: What the box's clock says.
         floor: The latest moment at which something believed was signed, if that is known.
+        ends: Until when the lists are valid; None: that does not matter.
     """
-    if floor is None or clock >= floor - _TOLERANCE:
-        return Moment(now=clock, known=True)
-    return Moment(now=floor, known=False)
+    known = floor is None or clock >= floor - _TOLERANCE
+    now = clock if known or floor is None else floor
+    return Moment(now=now, known=known, current=ends is None or now < ends)
 
 
 def judge(
@@ -115,7 +117,9 @@ def judge(
     """
     reason = _never(release, box, present)
     verdict = Verdict(reason=reason) if reason else _in_time(release, box, when, delay=delay, asked=asked)
-    return Verdict(reason="clock") if verdict.good and not when.known else verdict
+    if verdict.good and not (when.known and when.current):
+        return Verdict(reason="stale" if when.known else "clock")
+    return verdict
 
 
 def choose(
