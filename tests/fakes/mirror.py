@@ -9,6 +9,7 @@ import http.server
 import random
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -23,8 +24,9 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 class Mirror:
     """Serves a folder. What is changed on it holds from the next request on."""
 
-    def __init__(self, folder: Path) -> None:
-        """Begins to listen at the with statement."""
+    def __init__(self, folder: Path, tls: ssl.SSLContext | None = None) -> None:
+        """Begins to listen at the with statement; with a certificate, over TLS."""
+        self._scheme = "https" if tls else "http"
         self.folder = folder
         self.ranges = True  # whether it honours Range
         self.status = 0  # answer everything with this
@@ -41,12 +43,14 @@ class Mirror:
         self.asked: list[tuple[str, str]] = []  # path and Range of each request
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
     def url(self) -> str:
         """Its address."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
         self._thread.start()

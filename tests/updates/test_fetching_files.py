@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from agent.models.sets import ModelSet
 from agent.models.shelf import Shelf
@@ -218,6 +220,48 @@ def test_a_redirect_is_followed_and_a_circle_is_not(
         mirror.moved_to = elsewhere.url
         bring(house, release)
     assert is_whole(house, release)
+
+
+@pytest.fixture
+def protected(repository: Repository, release: Release, tmp_path: Path) -> Iterator[Mirror]:
+    """A mirror with a certificate of an authority that stands in authority.pem."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with Mirror(repository.folder, context) as server:
+        yield server
+
+
+def test_a_protected_line_will_do_and_leads_to_no_open_one(
+    protected: Mirror,
+    repository: Repository,
+    release: Release,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    house = storehouse(tmp_path / "models", repository, protected.url)
+    house.reserve(release)
+    with Mirror(repository.folder) as unprotected:
+        protected.moved_to = unprotected.url
+        with pytest.raises(RefusedError) as refused:
+            house.download(release)
+        assert refused.value.reason == "malformed"
+    protected.moved_to = ""
+    bring(house, release)
+    assert is_whole(house, release)
+
+
+def test_a_server_that_nobody_vouches_for_is_not_believed(
+    protected: Mirror, repository: Repository, release: Release, tmp_path: Path
+) -> None:
+    house = storehouse(tmp_path / "models", repository, protected.url)
+    house.reserve(release)
+    with pytest.raises(RefusedError) as refused:
+        house.download(release)
+    assert refused.value.reason == "unreachable"
+    assert protected.sent == 0
 
 
 def test_nobody_there_is_unreachable(tmp_path: Path, repository: Repository, release: Release) -> None:
