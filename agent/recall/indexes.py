@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from sqlite_utils import Database
 
 from agent.errors import ConflictError, NotFoundError
+from agent.recall.relevance import Floor
 from agent.recall.schema import create_vectors, drop_vectors
 
 MOST = 3  # the one in use, the one before it, and one that is prepared
@@ -25,12 +26,22 @@ class Index:
     embedder: str  # the name under which its vectors are kept
     dimensions: int  # 0: it has no vectors yet
     record: str  # the model as JSON, if it is to be made beside the one in use
+    floor: Floor  # what a cosine is worth in it
 
 
 def everything(database: Database) -> list[Index]:
     """All indexes, the oldest first."""
-    rows = database.conn.execute("SELECT number, embedder, dimensions, record FROM indexes ORDER BY number")
-    return [Index(**dict(row)) for row in rows]
+    rows = database.conn.execute("SELECT * FROM indexes ORDER BY number")
+    return [
+        Index(
+            number=row["number"],
+            embedder=row["embedder"],
+            dimensions=row["dimensions"],
+            record=row["record"],
+            floor=Floor(row["close"], row["far"]),
+        )
+        for row in rows
+    ]
 
 
 def find(database: Database, embedder: str) -> Index | None:
@@ -52,7 +63,10 @@ def ensure(database: Database, embedder: str, *, needed: Container[str] = ()) ->
     spare = [index for index in everything(database) if index.embedder not in needed]
     for index in spare[: max(0, len(everything(database)) + 1 - MOST)]:
         _drop(database, index)
-    number = database.conn.execute("INSERT INTO indexes (embedder) VALUES (?)", (embedder,)).lastrowid
+    floor = Floor()
+    number = database.conn.execute(
+        "INSERT INTO indexes (embedder, close, far) VALUES (?, ?, ?)", (embedder, floor.close, floor.far)
+    ).lastrowid
     database.conn.execute("INSERT INTO waiting (number, passage) SELECT ?, id FROM passages", (number,))
     made = find(database, embedder)
     assert made is not None  # noqa: S101 - inserted above, in the same transaction
@@ -75,6 +89,13 @@ def measure_out(database: Database, index: Index, dimensions: int) -> Index:
 def prepare(database: Database, index: Index, record: str) -> None:
     """From now on the index is to be made beside the one in use; with an empty record it is not any more."""
     database.conn.execute("UPDATE indexes SET record = ? WHERE number = ?", (record, index.number))
+
+
+def set_floor(database: Database, index: Index, floor: Floor) -> None:
+    """From now on a cosine is worth this in the index."""
+    database.conn.execute(
+        "UPDATE indexes SET close = ?, far = ? WHERE number = ?", (floor.close, floor.far, index.number)
+    )
 
 
 def drop(database: Database, embedder: str, *, needed: Container[str]) -> None:

@@ -22,10 +22,11 @@ from agent.errors import ModelError, NisseError, RequestError, StorageError
 from agent.models import recorded
 from agent.models.catalogue import Model
 from agent.models.shelf import Shelf
-from agent.recall import indexes, vectors
+from agent.recall import indexes, relevance, unrelated, vectors
 from agent.recall.apart import Apart
 from agent.recall.choice import Choice
 from agent.recall.indexes import Index
+from agent.recall.relevance import Floor
 from agent.store import Store
 
 _log = logging.getLogger(__name__)
@@ -180,14 +181,28 @@ class Preparing:
             raise ModelError(f"{model.title} is not on the shelf any more.")
         with Apart(self._shelf.path(model)) as embedder:
             self._demand_room(index, embedder.dimensions)
+            floor = self._floor(embedder)
             with self._store.transaction() as database:
                 index = indexes.measure_out(database, index, embedder.dimensions)
+                if floor:
+                    indexes.set_floor(database, index, floor)
             while self._is_wanted(index) and not self._stop.is_set():
                 began = time.monotonic()
                 if not self._embed_some(index, embedder):
                     break
                 self._stop.wait((time.monotonic() - began) * (1 - self._share) / self._share)
         logs.event(_log, "index.made", embedder=index.embedder)
+
+    def _floor(self, embedder: Apart) -> Floor | None:
+        """What a cosine is worth with it, beside the one in use; None while that is not there to be compared with."""
+        present = self._choice.present()
+        if not present.load():
+            return None
+        with self._store.reading() as database:
+            in_use = indexes.find(database, present.name)
+        before = unrelated.background(present.embed)
+        after = unrelated.background(embedder.embed)
+        return relevance.carried_over(in_use.floor if in_use else Floor(), before, after)
 
     def _embed_some(self, index: Index, embedder: Apart) -> int:
         with self._store.reading() as database:

@@ -74,7 +74,8 @@ _INDEXES = (
         number INTEGER PRIMARY KEY AUTOINCREMENT, -- its table of vectors is vectors_NUMBER
         embedder TEXT NOT NULL UNIQUE,
         dimensions INTEGER NOT NULL DEFAULT 0,    -- 0: nothing was embedded yet, and there is no table
-        record TEXT NOT NULL DEFAULT ''           -- the model as JSON, if this index is to be made beside the one in use
+        record TEXT NOT NULL DEFAULT '',          -- the model as JSON, if this index is to be made beside the one in use
+        close REAL NOT NULL, far REAL NOT NULL    -- what a cosine is worth in it (see `relevance`)
     )""",
     """
     CREATE TABLE waiting (                        -- passages that have no vectors in an index yet
@@ -151,7 +152,8 @@ def m0002_an_index_for_each_embedder(database: Database) -> None:
         declared = conn.execute("SELECT sql FROM sqlite_master WHERE name = 'vectors'").fetchone()["sql"]
         dimensions = int(re.findall(r"FLOAT\[(\d+)\]", declared)[0])
         conn.execute(
-            "INSERT INTO indexes (number, embedder, dimensions) VALUES (1, ?, ?)", (known["name"], dimensions)
+            "INSERT INTO indexes (number, embedder, dimensions, close, far) VALUES (1, ?, ?, 0.30, 0.12)",
+            (known["name"], dimensions),
         )
         create_vectors(database, 1, dimensions)
         conn.execute(

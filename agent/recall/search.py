@@ -97,10 +97,11 @@ def _scores(
         cosines |= vectors.cosines(database, near.index, near.vector, others)
     covered = words.coverage(database, terms, list({*close, *worded}))
     scores = relevance.fused([list(close), worded])
+    floor = near.index.floor if near else relevance.Floor()
     return {
         identity: score
         for identity, score in scores.items()
-        if relevance.is_relevant(cosines.get(identity), covered[identity])
+        if relevance.is_relevant(cosines.get(identity), covered[identity], floor)
     }
 
 

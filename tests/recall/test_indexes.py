@@ -18,7 +18,7 @@ from agent.embed.embedding import name_of
 from agent.models.catalogue import Model
 from agent.models.recorded import to_json
 from agent.models.shelf import Shelf
-from agent.recall import schema, service
+from agent.recall import indexes, schema, service
 from agent.recall.choice import Choice
 from agent.recall.preparing import Progress
 from agent.recall.service import Room, create_app
@@ -74,6 +74,11 @@ def test_the_second_index_is_made_beside_the_first_and_taken_with_the_set(
     prepare(house, second)
     ready = progress(house, second)
     assert (ready.state, ready.done) == ("ready", ready.total)
+    with house.store.reading() as database:
+        first, other = indexes.everything(database)
+    assert (other.floor.close, other.floor.far) == pytest.approx(
+        (first.floor.close, first.floor.far), abs=0.01
+    )
     assert house.choice.present().name == name_of(another.own())
     assert finds(house)
 
