@@ -108,6 +108,7 @@ class Blobs:
             self.folder.mkdir(parents=True, exist_ok=True)
             _seal(part)
             part.replace(self.path(sha256))
+            part.unlink(missing_ok=True)  # rename(2) does nothing where both are names of one file already
             durable.sync_folder(self.folder)
             durable.remove(self.journal(sha256))
 

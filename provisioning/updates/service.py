@@ -95,7 +95,7 @@ def furnished(settings: Settings, *, programs: Run = run) -> Iterator[Room]:
         held.callback(telling.close)
         sideload = Sideload(
             settings.models_folder,
-            check=lambda path: structure.check(path, path.name),
+            check=lambda path: structure.check(path, "model.gguf"),
             offer=lambda model: Owner(machine).bring(unsigned(model)),
         )
         sideload.resume()

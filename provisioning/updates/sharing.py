@@ -10,8 +10,10 @@ import contextlib
 import ipaddress
 import logging
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -82,31 +84,12 @@ def sharing(blobs: Blobs, sets: Sets, *, listen: str, name: str, wanted: bool) -
         wanted: False does nothing.
 
     Yields:
-        The port; 0 where nothing is served.
-
-    Raises:
-        SettingsError: The address is none, or taken.
+        The port; 0 where nothing is served: updates go on without it.
     """
-    if not wanted:
+    server = _server(blobs, sets, listen) if wanted else None
+    if server is None:
         yield 0
         return
-    host, port = _place(listen)
-    try:
-        server = waitress.create_server(
-            create_app(blobs, sets),
-            host=host,
-            port=port,
-            threads=_THREADS,
-            connection_limit=_CONNECTIONS,
-            outbuf_high_watermark=_UNSENT,  # else waitress spools what a slow neighbour has not taken yet
-            max_request_body_size=1,
-            max_request_header_size=8_192,
-            ident="nisse",
-        )
-    except OSError as taken:
-        raise SettingsError(
-            f"Models cannot be shared at {listen}: {taken.strerror}.", hint="Change updates.share_listen."
-        ) from taken
     thread = threading.Thread(target=server.run, name="sharing", daemon=True)
     thread.start()
     announcer = _Announcer(name, int(server.effective_port))
@@ -116,6 +99,26 @@ def sharing(blobs: Blobs, sets: Sets, *, listen: str, name: str, wanted: bool) -
         announcer.close()
         server.close()
         thread.join(timeout=5)
+
+
+def _server(blobs: Blobs, sets: Sets, listen: str) -> Any:
+    try:
+        host, port = _place(listen)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        place = socket.create_server((host, port), family=family)
+        return waitress.create_server(
+            create_app(blobs, sets),
+            sockets=[place],
+            threads=_THREADS,
+            connection_limit=_CONNECTIONS,
+            outbuf_high_watermark=_UNSENT,  # else waitress spools what a slow neighbour has not taken yet
+            max_request_body_size=1,
+            max_request_header_size=8_192,
+            ident="nisse",
+        )
+    except (OSError, OverflowError, SettingsError) as failed:
+        logs.event(_log, "sharing.not_possible", level=logging.ERROR, listen=listen, why=failed)
+        return None
 
 
 class _Announcer:

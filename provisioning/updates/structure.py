@@ -24,17 +24,17 @@ _CPU_S, _WALL_S = 60, 300  # the second for a slow card
 _WRONG = 3  # exit status: the file is no model; the child said why
 
 
-def check(path: Path, name: str = "") -> None:
+def check(path: Path, name: str) -> None:
     """Looks whether a file is built as its name says. Files other than GGUF are left to their hash and their trial.
 
     Args:
         path: The file.
-        name: What it will be called; by default as it is.
+        name: What it will be called: on its way it has another name.
 
     Raises:
         RefusedError: It is not (`not_a_model`).
     """
-    if not (name or path.name).lower().endswith(".gguf"):
+    if not name.lower().endswith(".gguf"):
         return
     command = [sys.executable, "-P", "-m", __name__, str(path.resolve())]
     try:

@@ -38,6 +38,13 @@ def test_what_is_right_is_promoted_read_only_and_leaves_nothing_behind(blobs: Bl
     assert (blobs.all(), blobs.arriving(), list(blobs.incoming.iterdir())) == ([SHA256], [], [])
 
 
+def test_promoting_what_is_a_blob_already_leaves_nothing_behind(blobs: Blobs) -> None:
+    blobs.promote(SHA256)
+    os.link(blobs.path(SHA256), blobs.part(SHA256))
+    blobs.promote(SHA256)
+    assert (blobs.all(), blobs.arriving()) == ([SHA256], [])
+
+
 def test_one_wrong_byte_is_never_promoted_and_the_part_is_left_for_mending(blobs: Blobs) -> None:
     blobs.part(SHA256).write_bytes(DATA[:-1] + b"!")
     with pytest.raises(ModelError):

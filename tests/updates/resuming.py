@@ -113,7 +113,7 @@ def _delta(folder: Path, model: Path, name: str) -> Check:
     house.sets.write(ModelSet(seq=1, origin="signed", chat=release.model, embed=None, made="", why=""))
     house.sets.switch(1, None)
     grown = gguf.changed(model, folder / "grown.gguf", template=gguf.template_of(model) + "x" * _GROWN)
-    structure.check(grown)
+    structure.check(grown, grown.name)
     changed = repository.release(2, "model-v2", grown)
     with Mirror(repository.folder) as mirror:
         house = storehouse(folder / "models", repository, mirror.url)

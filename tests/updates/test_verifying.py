@@ -203,7 +203,7 @@ def test_a_header_that_says_what_cannot_be_is_refused(tmp_path: Path, data: byte
     path = tmp_path / "model.gguf"
     path.write_bytes(data)
     with pytest.raises(RefusedError) as refused:
-        structure.check(path)
+        structure.check(path, path.name)
     assert refused.value.reason == "not_a_model"
     assert "Traceback" not in refused.value.detail
 
@@ -212,11 +212,11 @@ def test_a_model_is_let_through_whatever_the_file_is_called_meanwhile(tmp_path: 
     path = gguf.write(tmp_path / "abc.part", size=100_000)
     structure.check(path, "model.gguf")
     (tmp_path / "tokenizer.json").write_text("{}")
-    structure.check(tmp_path / "tokenizer.json")
+    structure.check(tmp_path / "tokenizer.json", "tokenizer.json")
 
 
 def test_one_that_is_cut_off_is_refused(tmp_path: Path) -> None:
     path = gguf.write(tmp_path / "model.gguf", size=100_000)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(RefusedError):
-        structure.check(path)
+        structure.check(path, path.name)
