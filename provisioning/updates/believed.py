@@ -49,9 +49,12 @@ class Believed:
         return self._made.warning() if self._made else ""
 
     def targets(self) -> Mapping[str, Target]:
-        """What was signed of each file."""
-        news = self.known()
-        return news.targets if news else {}
+        """What was signed of each file; where that is lost, it is asked for anew.
+
+        Raises:
+            RefusedError: None is believed.
+        """
+        return (self.known() or self.refresh()).targets
 
     def _metadata(self) -> Metadata:
         if self._made is None:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent import logs
-from agent.errors import ConflictError
+from agent.errors import ConflictError, ModelError
 from agent.models.catalogue import Model
 from agent.models.recorded import without_sources
 from agent.models.sets import ModelSet
@@ -34,6 +34,7 @@ _log = logging.getLogger(__name__)
 
 _SERVES_AGAIN_S = 60.0  # that the old model has to answer again
 _LOOK_S = 1.0
+_NOT_ITS_FAULT = {"damaged"}  # by this box's disk: another time it may do well
 _MOST_RESTORED_S = 3600.0 * 48  # of making an index
 
 
@@ -103,7 +104,10 @@ class Steps:
 
     def _stage(self, record: Record, found: Release) -> Next:
         """Gives the candidate its place, and writes down the set that it would be part of."""
-        self._parts.store.stage(found.model)
+        try:
+            self._parts.store.stage(found.model)
+        except ModelError as lost:  # it was here, and right, when it was checked
+            raise RefusedError("damaged", lost.message) from lost
         old = self.present()
         previous = self._parts.sets.previous()
         new = _with(old, found, record.origin, self._parts.sets.next_seq())
@@ -131,14 +135,8 @@ class Steps:
             raise ConflictError("The brain has not said yet which model it uses.", retry_after=10)
         known = {model.name: model for model in self._parts.catalogue.models}
         # A better one may still be on its way, while a smaller one answers: what is here is what can be gone back to.
-        chat = next(
-            (
-                known[name]
-                for name in (seen.wanted, seen.model)
-                if name in known and self._installed(known[name])
-            ),
-            None,
-        )
+        names = (seen.wanted, seen.model, *(model.name for model in self._parts.catalogue.of_role("chat")))
+        chat = next((known[name] for name in names if name in known and self._installed(known[name])), None)
         if chat is None:
             raise ConflictError("The model of this house is not here yet.", retry_after=60)
         return ModelSet(
@@ -151,8 +149,9 @@ class Steps:
         )
 
     def _try(self, record: Record, found: Release) -> Next:
-        sets = self._parts.sets
-        old = sets.get(record.old)
+        if not self._installed(found.model):
+            raise RefusedError("damaged", found.model.name)
+        old = self._parts.sets.get(record.old)
         present = (old.chat if found.role == "chat" else old.embed) if old else None
         if present and not self._installed(present):
             present = None
@@ -194,6 +193,8 @@ class Steps:
         new, active = sets.get(record.new), sets.active()
         if new is None or not all(self._installed(model) for model in new.models):
             raise RefusedError("damaged", f"set {record.new}")
+        if sets.get(record.old) is None:  # there would be no way back
+            raise RefusedError("damaged", f"set {record.old}")
         if active is None or active.seq != record.new:
             sets.switch(record.new, record.old)
             logs.event(_log, "set.switched", seq=record.new, before=record.old)
@@ -223,6 +224,11 @@ class Steps:
         sets = self._parts.sets
         active, old = sets.active(), sets.get(record.old)
         went_back = record.reason == "went_back"
+        if old is None and active and active.seq == record.new:
+            old = (
+                self._own_choice()
+            )  # the old one is damaged; anything that this house chose is better than what was found bad
+            sets.write(old)
         if old and (active is None or active.seq != old.seq):
             # Who went back of his own will may go forward again; what was found bad is nowhere to go to.
             sets.switch(old.seq, record.new if went_back else record.before or None)
@@ -231,7 +237,8 @@ class Steps:
         new = sets.get(record.new)
         if record.release:
             found = read(record)
-            self._parts.bad.add(entry(record, found.model, found.version, record.reason, self._clock()))
+            if record.reason not in _NOT_ITS_FAULT:
+                self._parts.bad.add(entry(record, found.model, found.version, record.reason, self._clock()))
             if not went_back and found.role == "embed":
                 self._parts.recall.drop(found.model)
         elif old and new:  # it was committed long ago
