@@ -90,8 +90,12 @@ class Preparing:
         """Says that there may be something to do."""
         self._wake.set()
 
-    def ask(self, model: Model) -> None:
-        """Has an index made for this embedder; a repeat is harmless, and after a failure it means: try again.
+    def ask(self, model: Model, *, again: bool = False) -> None:
+        """Has an index made for this embedder; a repeat is harmless.
+
+        Args:
+            model: The embedder.
+            again: Also if it failed before; else what failed stays so until it is taken away, or until the next start.
 
         Raises:
             RequestError: It is no embedder.
@@ -105,10 +109,11 @@ class Preparing:
         name, needed, in_use = name_of(model), self._choice.needed(), self._choice.present().name
         with self._store.transaction() as database:
             index = indexes.ensure(database, name, needed=needed)
-            if name != in_use:
-                indexes.prepare(database, index, json.dumps(recorded.to_json(model)))
-        for known in (self._failures, self._problems):
-            known.pop(name, None)
+            record = json.dumps(recorded.to_json(model))
+            if name != in_use and index.record != record:
+                indexes.prepare(database, index, record)
+        if again:
+            self._forgive(name)
         self.wake()
 
     def drop(self, name: str) -> None:
@@ -122,7 +127,7 @@ class Preparing:
         in_use = self._choice.present().name
         with self._store.transaction() as database:
             indexes.drop(database, name, needed={in_use})
-        self._problems.pop(name, None)
+        self._forgive(name)
 
     def progress(self) -> list[Progress]:
         """Every index, the oldest first."""
@@ -236,6 +241,10 @@ class Preparing:
         logs.event(_log, "index.failed", level=logging.WARNING, embedder=name, failures=failures, why=failed)
         if failures >= _TRIES or isinstance(failed, StorageError):
             self._problems[name] = str(failed)
+
+    def _forgive(self, name: str) -> None:
+        for known in (self._failures, self._problems):
+            known.pop(name, None)
 
     def _state(self, index: Index, waiting: int) -> str:
         if index.embedder == self._choice.present().name:

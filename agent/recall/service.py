@@ -224,11 +224,12 @@ def _indexes(room: Room) -> Blueprint:
     @routes.post("/index")
     def prepare() -> ResponseReturnValue:
         """Has a second index made, in the background, for an embedder that may take over."""
+        body = serve.json_body()
         try:
-            model = recorded.from_json(serve.json_body().get("embedder"))
+            model = recorded.from_json(body.get("embedder"))
         except SettingsError as wrong:
             raise RequestError(wrong.message, param="embedder") from wrong
-        room.preparing.ask(model)
+        room.preparing.ask(model, again=body.get("again") is True)
         return {"indexes": [dataclasses.asdict(index) for index in room.preparing.progress()]}, 202
 
     @routes.delete("/index/<name>")

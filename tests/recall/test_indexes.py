@@ -141,6 +141,12 @@ def test_an_embedder_that_breaks_down_is_tried_three_times_and_harms_nobody(
     assert failed.state == "failed"
     assert "does not load" in failed.problem
     assert finds(house)
+    house.preparing.ask(wrong)
+    assert progress(house, wrong).state == "failed"
+    house.preparing.ask(wrong, again=True)
+    assert progress(house, wrong).state == "preparing"
+    house.preparing.drop(name_of(wrong))
+    assert [one.state for one in house.preparing.progress()] == ["active"]
 
 
 def test_an_index_is_taken_away_but_not_the_one_in_use(house: Room, second: Model) -> None:
