@@ -159,9 +159,7 @@ def _release(seq: int, files: Sequence[Path], role: str, told: dict[str, Any]) -
     now = release.write_time(datetime.now(UTC))
     row |= {"format": release.FORMAT, "seq": seq, "published": now, "model": recorded.to_json(model)}
     row["rollout"] = _rollout(row.get("rollout", {}), seq)
-    made = release.from_json(row)
-    release.check(made)
-    return made
+    return release.parse(row)
 
 
 def _rollout(row: Any, seq: int) -> Any:

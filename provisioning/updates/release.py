@@ -170,9 +170,35 @@ def from_json(row: Any) -> Release:
         RefusedError: `malformed`: it is no such record; the detail says where.
     """
     try:
-        return _release(row)
+        return parse(row)
     except SettingsError as wrong:
         raise RefusedError("malformed", f"release.json: {wrong}") from wrong
+
+
+def parse(row: Any) -> Release:
+    """The release that its maker describes.
+
+    Raises:
+        SettingsError: It cannot be; the message says why, to its maker.
+    """
+    _demand(isinstance(row, dict), "it is no table")
+    _demand(row.get("format") == FORMAT, f"its format {row.get('format')!r} is not {FORMAT}")
+    probes = row.get("probes", [])
+    _demand(isinstance(probes, list) and len(probes) <= _MOST_PROBES, "its probes are no short list")
+    values = {key: value for key, value in row.items() if key != "format"}
+    release = _record(
+        Release,
+        values
+        | {
+            "model": recorded.from_json(row.get("model")),
+            "published": _read_time_or_none(row.get("published", "")),
+            "rollout": _rollout(row.get("rollout", {})),
+            "probes": tuple(_probe(probe) for probe in probes),
+            "limits": _record(Limits, row.get("limits", {})),
+        },
+    )
+    check(release)
+    return release
 
 
 def check(release: Release) -> None:
@@ -222,27 +248,6 @@ def _time_or_none(moment: datetime | None) -> str:
 def _read_time_or_none(text: Any) -> datetime | None:
     _demand(isinstance(text, str), f"{text!r:.100} is no moment")
     return read_time(text) if text else None
-
-
-def _release(row: Any) -> Release:
-    _demand(isinstance(row, dict), "it is no table")
-    _demand(row.get("format") == FORMAT, f"its format {row.get('format')!r} is not {FORMAT}")
-    probes = row.get("probes", [])
-    _demand(isinstance(probes, list) and len(probes) <= _MOST_PROBES, "its probes are no short list")
-    values = {key: value for key, value in row.items() if key != "format"}
-    release = _record(
-        Release,
-        values
-        | {
-            "model": recorded.from_json(row.get("model")),
-            "published": _read_time_or_none(row.get("published", "")),
-            "rollout": _rollout(row.get("rollout", {})),
-            "probes": tuple(_probe(probe) for probe in probes),
-            "limits": _record(Limits, row.get("limits", {})),
-        },
-    )
-    check(release)
-    return release
 
 
 def _rollout(row: Any) -> Rollout:
