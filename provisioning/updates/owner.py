@@ -1,6 +1,6 @@
 """What the owner may say of updates, and when.
 
-Owns: the words - look, install, decline, stop, go back, this answer was bad - and what forbids each.
+Owns: the words - look, install, decline, stop, go back, this answer was bad - and what forbids each; and the word of the patrol (`patrol`).
 Does not know: how they are said (`routes`), nor what is done then (`update`).
 """
 
@@ -143,6 +143,22 @@ class Owner:
             else:
                 machine.write(back_to_previous(machine.record, machine.parts, machine.clock()))
                 machine.heed()
+
+    def lost(self) -> bool:
+        """The disk has lost a part of what serves: the model before serves again. False: not now.
+
+        Raises:
+            StorageError: The disk does not take the word.
+        """
+        machine = self._machine
+        with machine.news:
+            if machine.record.busy or self.why_not_back():
+                return False
+            machine.write(
+                back_to_previous(machine.record, machine.parts, machine.clock(), reason="lost_on_disk")
+            )
+            machine.heed()
+        return True
 
     def forgive(self, hashes: Iterable[str]) -> None:
         """Offer again what did not do well, or was declined.

@@ -37,6 +37,7 @@ from provisioning.updates.mirrors import Mirror, in_order, named
 from provisioning.updates.neighbours import Neighbours
 from provisioning.updates.owner import Owner
 from provisioning.updates.parts import MayGoOn, Parts, Wishes
+from provisioning.updates.patrol import Patrol
 from provisioning.updates.pausing import Run
 from provisioning.updates.release import Release
 from provisioning.updates.routes import update_routes
@@ -90,6 +91,9 @@ def furnished(settings: Settings, *, programs: Run = run) -> Iterator[Room]:
         machine = _machine(settings, models, shelf, held, programs)
         machine.start()
         held.callback(machine.close)
+        patrol = Patrol(machine.parts.sets, shelf, Owner(machine).lost)
+        patrol.start()
+        held.callback(patrol.close)
         telling = Telling(machine.parts.book, Conversation(client(settings, "conversation")).announce)
         telling.start()
         held.callback(telling.close)
@@ -162,36 +166,18 @@ def _machine(
 ) -> Machine:
     folder = settings.models_folder / "updates"
     box = this_box.look(folder)
-    neighbours = Neighbours(f"nisse-{box.id[:12]}", wanted=settings.flag("portal.announce"))
-    held.callback(neighbours.close)
-
-    def sources() -> tuple[Mirror, ...]:
-        return named(settings.text("updates.source").split())
 
     def metadata() -> Metadata:
         keys = settings.text("updates.root")
         return Metadata(
             folder / "tuf",
             first_root.read(keys),
-            lambda: [source.url for source in sources()],
+            lambda: [source.url for source in _sources(settings)],
             factory=first_root.factory(keys),
         )
 
     believed = Believed(metadata)
-    store = Storehouse(
-        shelf,
-        mirrors=lambda: in_order(sources(), neighbours.mirrors()),
-        listed=believed.targets,
-    )
-    held.enter_context(
-        sharing(
-            store.blobs,
-            store.sets,
-            listen=settings.text("updates.share_listen"),
-            name=f"nisse-{box.id[:12]}",
-            wanted=settings.flag("updates.share"),
-        )
-    )
+    store = _store(settings, shelf, held, believed, this_box.name(box))
     embedder = settings.text("recall.embedder")
     parts = Parts(
         book=Book(folder),
@@ -210,6 +196,26 @@ def _machine(
         line=_line(settings, programs),
     )
     return Machine(parts, boot=this_box.boot())
+
+
+def _sources(settings: Settings) -> tuple[Mirror, ...]:
+    return named(settings.text("updates.source").split())
+
+
+def _store(
+    settings: Settings, shelf: Shelf, held: contextlib.ExitStack, believed: Believed, name: str
+) -> Storehouse:
+    """The files of releases, fetched also from other boxes of the home, and given to them if the owner allows it."""
+    neighbours = Neighbours(name, wanted=settings.flag("portal.announce"))
+    held.callback(neighbours.close)
+    store = Storehouse(
+        shelf,
+        mirrors=lambda: in_order(_sources(settings), neighbours.mirrors()),
+        listed=believed.targets,
+    )
+    listen, wanted = settings.text("updates.share_listen"), settings.flag("updates.share")
+    held.enter_context(sharing(store.blobs, store.sets, listen=listen, name=name, wanted=wanted))
+    return store
 
 
 def _wishes(settings: Settings) -> Wishes:
