@@ -136,7 +136,7 @@ class Arriving:
             False if the disk has lost chunks since they were written: `missing` names them now.
 
         Raises:
-            RefusedError: Each chunk is right, and the whole is not (`wrong_hash`), or `check` refuses it. It is thrown away.
+            RefusedError: Each chunk is right, and the whole is not (`contradictory`), or `check` refuses it. It is thrown away.
             StorageError: The disk does not take it.
         """
         self.settle()
@@ -149,7 +149,7 @@ class Arriving:
             if self.missing():
                 return False
             self.discard()
-            raise RefusedError("wrong_hash", f"{self.sha256}: {wrong}") from wrong
+            raise RefusedError("contradictory", f"{self.sha256}: {wrong}") from wrong
         except RefusedError:
             self.discard()
             raise

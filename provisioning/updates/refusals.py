@@ -32,6 +32,7 @@ SENTENCES = {
     # The files on this box.
     "no_space": "There is not enough room on the box for this model.",
     "not_a_model": "The file is not built as a model must be.",
+    "contradictory": "What was signed of this model contradicts itself.",
     "lost_on_disk": "The disk of this box has lost what was written to it.",
     "name_taken": "Another model of this name is on the shelf.",
     # The release, and this box.

@@ -34,7 +34,7 @@ _IDLE_S = 30.0
 _SHORTEST_S, _LONGEST_S = 5.0, 3600.0  # between tries of a step that does not go
 _LONGEST_DOUBLED = 10
 # What says of a release that it is none for this box, ever; all else may be the line, the disk or the hour.
-_FINAL = frozenset({"malformed", "not_a_model", "name_taken", "damaged"})
+_FINAL = frozenset({"contradictory", "malformed", "not_a_model", "name_taken", "damaged"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -128,7 +128,7 @@ def test_chunks_that_are_right_and_a_whole_that_is_not_are_thrown_away(
     house.download(lying)
     with pytest.raises(RefusedError) as refused:
         house.verify(lying)
-    assert refused.value.reason == "wrong_hash"
+    assert refused.value.reason == "contradictory"
     assert (house.blobs.all(), house.blobs.arriving()) == ([], [])
 
 
