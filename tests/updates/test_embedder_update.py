@@ -38,7 +38,7 @@ def house(models: Path, tmp_path: Path, second: Model) -> Iterator[Running]:
     (folder / CHAT_MODEL).symlink_to(models / CHAT_MODEL)
     publisher = Publisher(tmp_path / "repository")
     files = [tmp_path / "elsewhere" / second.name / file.name for file in second.files]
-    told = {
+    told: dict[str, Any] = {
         "name": second.name,
         "title": "Better",
         "licence": "Apache-2.0",
