@@ -158,13 +158,14 @@ class Metadata:
 
     def _verify(self, work: Path, source: str, fetcher: SmallFiles, judged_at: datetime) -> Updater:
         try:
-            updater = Updater(
-                str(work),
-                f"{source.rstrip('/')}/metadata/",
-                fetcher=fetcher,
-                config=_CONFIG,
-                bootstrap=self._root,
-            )
+            with writing():
+                updater = Updater(
+                    str(work),
+                    f"{source.rstrip('/')}/metadata/",
+                    fetcher=fetcher,
+                    config=_CONFIG,
+                    bootstrap=self._root,
+                )
         except exceptions.RepositoryError as wrong:
             raise RefusedError("no_root", str(wrong)) from wrong
         # The library takes the box's clock, which may say 1970; it has no other way to give it a time.
@@ -172,8 +173,9 @@ class Metadata:
         assert isinstance(trusted.reference_time, datetime)  # noqa: S101 - the day it is called otherwise, this must be seen
         trusted.reference_time = judged_at
         try:
-            updater.refresh()
-            updater.get_targetinfo(_ANY_PATH)
+            with writing():  # the library writes, too
+                updater.refresh()
+                updater.get_targetinfo(_ANY_PATH)
         except (exceptions.RepositoryError, exceptions.DownloadError) as wrong:
             with contextlib.suppress(RefusedError):
                 self._keep_what_holds(work)

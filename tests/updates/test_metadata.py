@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import random
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from agent import durable
+from agent.errors import StorageError
 from provisioning.updates import first_root, seen
 from provisioning.updates.metadata import Metadata
 from provisioning.updates.refusals import RefusedError
@@ -155,6 +160,30 @@ def test_damage_to_any_file_neither_stops_the_box_nor_leads_it_back(stage: Stage
         assert stage.outcome() == "accepted"
 
 
+@pytest.mark.parametrize("begin", range(1, 12))
+def test_a_disk_that_fills_up_at_any_write_harms_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, begin: int
+) -> None:
+    stage.believe()
+    stage.server.add_model(2)
+    stage.server.publish()
+    writes = 0
+
+    def refuse(*_: object, **__: object) -> None:
+        nonlocal writes
+        writes += 1
+        if writes >= begin:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        for name in ("write", "replace"):
+            _guard(full, durable if name == "write" else os, name, refuse)
+        with contextlib.suppress(StorageError):
+            stage.believe()
+    assert stage.outcome() == "accepted"
+    assert [release.seq for release in stage.believe().releases] == [2, 1]
+
+
 @pytest.mark.parametrize("target", ["", "nowhere", "../..", "/etc"])
 def test_a_damaged_pointer_is_mended(stage: Stage, target: str) -> None:
     stage.believe()
@@ -254,6 +283,16 @@ def test_under_other_keys_versions_and_time_are_forgotten_but_never_roots() -> N
     assert (left.versions, left.issued, left.floors) == ({"root": 2}, None, {"chat": 3})
     assert one.under({"timestamp": "a", "models": "n"}).floors == {}
     assert one.under(one.keys).versions == one.versions
+
+
+def _guard(monkeypatch: pytest.MonkeyPatch, module: object, name: str, before: Callable[..., None]) -> None:
+    true = getattr(module, name)
+
+    def guarded(*words: object, **more: object) -> object:
+        before()
+        return true(*words, **more)
+
+    monkeypatch.setattr(module, name, guarded)
 
 
 def _damage(path: Path, how: str, chance: random.Random) -> None:
