@@ -48,6 +48,18 @@ def write(path: Path, content: str | bytes, *, mode: int = 0o600) -> None:
     sync_folder(path.parent)
 
 
+def make_folder(folder: Path) -> None:
+    """Makes a folder in which we alone write and our group reads, and those above it that are not there.
+
+    Raises:
+        OSError: The disk does not take it.
+    """
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(mode=0o750, exist_ok=True)
+        sync_folder(folder.parent)
+
+
 def write_sealed(path: Path, content: Mapping[str, Any], *, mode: int = 0o600) -> None:
     """Puts a record in place of the one that may be there, with a checksum of its own.
 

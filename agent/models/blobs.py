@@ -105,7 +105,7 @@ class Blobs:
                 )
         check(part)
         with writing():
-            self.folder.mkdir(parents=True, exist_ok=True)
+            durable.make_folder(self.folder)
             _seal(part)
             part.replace(self.path(sha256))
             part.unlink(missing_ok=True)  # rename(2) does nothing where both are names of one file already

@@ -99,7 +99,7 @@ class Sets:
         if self.get(new.seq) == new:
             return
         with writing():
-            self.folder.mkdir(parents=True, exist_ok=True)
+            durable.make_folder(self.folder)
             if self.get(new.seq):
                 raise ConflictError(f"There is another set of models with the number {new.seq}.")
             durable.write_sealed(self._path(new.seq), _row(new), mode=0o440)

@@ -76,12 +76,14 @@ def _arriving(blobs: Blobs, kept: set[str]) -> int:
     """Takes away what was on its way and nobody waits for; the bytes that became free."""
     freed = 0
     for sha256 in blobs.arriving():
-        part = blobs.part(sha256)
-        if sha256 in kept or not part.exists() or time.time() - part.stat().st_mtime < _STALE_S:
+        # A journal may have been left alone by a kill.
+        files = [path for path in (blobs.part(sha256), blobs.journal(sha256)) if path.exists()]
+        touched = max((path.stat().st_mtime for path in files), default=0.0)
+        if sha256 in kept or time.time() - touched < _STALE_S:
             continue
-        freed += part.stat().st_blocks * 512
+        freed += sum(path.stat().st_blocks * 512 for path in files)
         with writing():
-            for path in (part, blobs.journal(sha256)):
+            for path in files:
                 durable.remove(path)
     return freed
 

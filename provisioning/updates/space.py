@@ -10,6 +10,7 @@ import contextlib
 import os
 from pathlib import Path
 
+from agent import durable
 from agent.models.blobs import Blobs
 from agent.models.shelf import writing
 from provisioning.updates.journal import Journal
@@ -69,7 +70,7 @@ def take(blobs: Blobs, sha256: str, size: int) -> None:
     """
     part = blobs.part(sha256)
     with writing():
-        part.parent.mkdir(parents=True, exist_ok=True)
+        durable.make_folder(part.parent)
         fresh = not part.exists()
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:

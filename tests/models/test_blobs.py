@@ -53,6 +53,16 @@ def test_one_wrong_byte_is_never_promoted_and_the_part_is_left_for_mending(blobs
     assert blobs.part(SHA256).exists()
 
 
+def test_only_whoever_updates_writes_where_the_blobs_lie(blobs: Blobs) -> None:
+    before = os.umask(0o007)  # as the box's processes have it
+    try:
+        blobs.promote(SHA256)
+    finally:
+        os.umask(before)
+    assert blobs.folder.stat().st_mode & 0o777 == 0o750
+    assert blobs.folder.parent.stat().st_mode & 0o777 == 0o750
+
+
 def test_what_the_check_refuses_is_not_promoted(blobs: Blobs) -> None:
     def refuse(_part: Path) -> None:
         raise ModelError("It looks odd.")

@@ -128,10 +128,12 @@ def test_what_is_on_its_way_goes_only_when_nobody_has_touched_it_for_long(
     one = repository.release(1, "m1", gguf.write(tmp_path / "m.gguf", size=50_000))
     house.reserve(one)
     house.collect([])
-    part = house.blobs.part(one.files[0].sha256)
+    part, journal = house.blobs.part(one.files[0].sha256), house.blobs.journal(one.files[0].sha256)
     assert part.exists()
-    os.utime(part, (time.time() - 90_000, time.time() - 90_000))
+    for path in (part, journal):
+        os.utime(path, (time.time() - 90_000, time.time() - 90_000))
     house.collect([one.model])
     assert part.exists()
+    part.unlink()
     house.collect([])
     assert house.blobs.arriving() == []
