@@ -11,6 +11,8 @@ Does not know: what the steps are (`states`).
 from __future__ import annotations
 
 import dataclasses
+import fcntl
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import durable
+from agent.errors import ConflictError
 from agent.models.shelf import writing
 from provisioning.updates import states
 from provisioning.updates.states import Record
@@ -62,6 +65,28 @@ class Book:
         self._folder = folder
         self._wrote = wrote
         self._lock = threading.RLock()
+        self._claimed: int | None = None  # the lock's file
+
+    def claim(self) -> None:
+        """Keeps every other process from writing here, for as long as this one lives.
+
+        Raises:
+            ConflictError: Another does already.
+            StorageError: The disk does not take it.
+        """
+        if self._claimed is not None:
+            return
+        with writing():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            file = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as held:
+            os.close(file)
+            raise ConflictError(
+                "Another process updates the models of this folder.", retry_after=60
+            ) from held
+        self._claimed = file
 
     def record(self) -> Record | None:
         """Where the update stands; None where that is not known."""

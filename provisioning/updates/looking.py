@@ -41,6 +41,7 @@ class Found:
     release: Release | None = None  # to offer
     by_itself: bool = False  # it may be installed without a word
     gone: bool = False  # what was offered is no longer
+    overtaken: bool = False  # there is a newer one, or it was taken back
     withdrawn: str = ""  # why what serves should serve no longer
     again_in: float = 60.0
 
@@ -102,6 +103,7 @@ class Looking:
             release=choice[0] if choice else None,
             by_itself=bool(choice and choice[1].good and not self.waits),
             gone=choice is None,
+            overtaken=_overtaken(news, choice[0] if choice else None, record),
             withdrawn=self._withdrawn(news, present),
             again_in=self.again_in,
         )
@@ -181,3 +183,11 @@ class Looking:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
+
+
+def _overtaken(news: News, chosen: Release | None, record: Record) -> bool:
+    """Whether the release of a record need not be fetched any more."""
+    present = next((release for release in news.releases if release.seq == record.seq), None)
+    if present is None or present.yanked:
+        return True
+    return chosen is not None and chosen.role == present.role and chosen.seq > present.seq

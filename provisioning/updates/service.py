@@ -25,7 +25,7 @@ from agent.settings import Settings, table
 from agent.wire import serve
 from agent.wire.call import client
 from provisioning.box.running import run
-from provisioning.updates import first_root, owners, pausing, structure, this_box
+from provisioning.updates import first_root, owners, pausing, structure, this_box, view
 from provisioning.updates.bad import Bad
 from provisioning.updates.believed import Believed
 from provisioning.updates.beside import Brain, Conversation, Recall
@@ -148,7 +148,11 @@ def create_app(settings: Settings, room: Room) -> Flask:
         settings.text("updates.url"),
         settings.secret("updates.token"),
         max_body=_MAX_BODY,
-        info=lambda: {"ready": True, "state": _state([described(model) for model in room.models.models])},
+        info=lambda: {
+            "ready": True,
+            "state": _state([described(model) for model in room.models.models]),
+            "notice": (view.notice(room.machine) or {}).get("sentence", ""),
+        },
     )
 
     @app.get("/models")

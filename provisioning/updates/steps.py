@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 _SERVES_AGAIN_S = 60.0  # that the old model has to answer again
 _LOOK_S = 1.0
-_NOT_ITS_FAULT = {"damaged"}  # by this box's disk: another time it may do well
+_NOT_ITS_FAULT = {"damaged", "lost_on_disk"}  # by this box's disk: another time it may do well
 _MOST_RESTORED_S = 3600.0 * 48  # of making an index
 
 

@@ -131,16 +131,27 @@ class Machine:
             return 0
         if not record.busy:
             return self._look_around(record)
+        if self.trouble.sentence and self._is_overtaken(record):
+            self.parts.store.discard(read(record))
+            self._after(record, Next(Event.DECLINED))
+            return 0
         if self.trouble.again_at > time.monotonic():
-            return self.trouble.again_at - time.monotonic()
+            return min(_IDLE_S, self.trouble.again_at - time.monotonic())
         if not record.consent and record.state in owner.CAN_STOP:
             self.trouble = Trouble(reason="stopped", sentence="You stopped it; it goes on when you say so.")
             return _IDLE_S
         return self._take(record)
 
+    def _is_overtaken(self, record: Record) -> bool:
+        """Whether what does not get on need not: its publisher has something newer by now, or has taken it back."""
+        if record.state not in owner.CAN_STOP or record.origin != "signed":
+            return False
+        return self.looking.look(record).overtaken
+
     def _begin(self) -> None:
         """Puts right what was found damaged, and goes on where the last process was."""
         parts = self.parts
+        parts.book.claim()
         mend(parts.sets, parts.shelf, parts.store)
         active, previous = parts.sets.active(), parts.sets.previous()
         found = states.recovered(

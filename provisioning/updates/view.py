@@ -42,7 +42,6 @@ def told(machine: Machine, owner: Owner) -> dict[str, Any]:
     active, previous = parts.sets.active(), parts.sets.previous()
     release, why_not = machine.release(), owner.why_not_back()
     letters, history = parts.book.letters(), parts.book.history()
-    ended = next((each for each in history if each.outcome == "rolled_back"), None)
     return {
         "policy": parts.wishes.policy,
         "step": str(record.state),
@@ -60,14 +59,20 @@ def told(machine: Machine, owner: Owner) -> dict[str, Any]:
         "trouble": machine.trouble.sentence or machine.looking.trouble,
         "reason": machine.trouble.reason or machine.looking.reason,
         "bad": [dataclasses.asdict(entry) for entry in parts.bad.entries()],
-        "notice": {"key": f"{ended.seq}-{ended.reason}", "at": ended.when, "sentence": ended.sentence}
-        if ended
-        else None,
+        "notice": notice(machine),
         "untold": len(letters),
         "history": [dataclasses.asdict(each) for each in history],
         "probation": _probation(machine.watching.watch) if record.state == State.PROBATION else None,
         "source": parts.wishes.source,
     }
+
+
+def notice(machine: Machine) -> dict[str, Any] | None:
+    """What the owner should know of the last update, if it was put back."""
+    ended = next(iter(machine.parts.book.history()), None)
+    if ended is None or ended.outcome != "rolled_back":
+        return None
+    return {"key": f"{ended.seq}-{ended.reason}", "at": ended.when, "sentence": ended.sentence}
 
 
 def _sentence(machine: Machine, release: Release | None) -> str:

@@ -375,3 +375,37 @@ def test_the_record_of_a_whole_update_stays_below_the_cap(
     house.until("gc")
     house.until("idle")
     assert 10 < len(written) <= states.MOST_WRITES
+
+
+def test_a_download_that_does_not_get_on_makes_way_for_a_newer_release(
+    tmp_path: Path, publisher: Publisher, house: Household
+) -> None:
+    first = publisher.add(new_file(tmp_path / "made", "first"), name="first")
+    _offered(house).owner.install(first.seq)
+    for file in (publisher.folder / "targets" / "models" / str(first.seq)).glob("*.gguf"):
+        file.unlink()
+    house.until("downloading")
+    house.step()
+    assert house.machine.trouble.reason
+    second = _publish(tmp_path, publisher, "second")
+    house.owner.check()
+    house.until("offered")
+    assert house.machine.record.seq == second
+    assert list((house.folder / "incoming").glob("*")) == []
+
+
+def test_a_second_process_leaves_the_first_its_updates(house: Household) -> None:
+    import os
+
+    house.step()
+    child = os.fork()
+    if child == 0:
+        status = 9
+        try:
+            house.machine.parts.book._claimed = None
+            house.machine.parts.book.claim()
+        except ConflictError:
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
