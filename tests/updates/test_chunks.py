@@ -32,6 +32,12 @@ def test_the_chunks_make_the_file(file: Path) -> None:
         assert hashlib.sha256(NOISE[chunk.offset : chunk.end]).hexdigest() == chunk.sha256
 
 
+def test_the_cuts_stay_where_they_are_in_every_version_of_the_library(file: Path) -> None:
+    """Else no box would find its present chunks in a list that another version made."""
+    lengths = [chunk.length for chunk in chunks.cut(file)]
+    assert lengths == [1048956, 1084268, 778533, 1387020, 1062741, 1118645, 433084, 1161448, 925305]
+
+
 def test_bytes_put_in_at_the_beginning_leave_most_chunks_alone(file: Path) -> None:
     before = {chunk.sha256 for chunk in chunks.cut(file)}
     file.write_bytes(NOISE[:500] + b"a template that grew" * 50 + NOISE[500:])
