@@ -36,6 +36,7 @@ class Mirror:
             int
         ] = []  # after how many bytes of a body the line breaks; one for each of the next answers
         self.headers: dict[str, str] = {}  # in place of the true ones
+        self.tag = ""  # in place of the entity tag that is made of the file's name
         self.endless = False  # go on after the end
         self.spoil: Callable[[str, int, bytes], bytes] = lambda _path, _offset, data: data
         self.moved_to = ""  # redirect everything there
@@ -107,9 +108,11 @@ class Mirror:
 
     def _send(self, handler: http.server.BaseHTTPRequestHandler, path: Path, wanted: str) -> None:
         size = path.stat().st_size
-        found = _RANGE.fullmatch(wanted) if self.ranges else None
+        tag = f'"{self.tag or path.name}"'
+        same = handler.headers.get("If-Range", tag) == tag
+        found = _RANGE.fullmatch(wanted) if self.ranges and same else None
         begin, end = (int(found[1]), int(found[2] or size - 1) + 1) if found else (0, size)
-        headers = {"Content-Length": str(end - begin), "ETag": f'"{path.name}"'}
+        headers = {"Content-Length": str(end - begin), "ETag": tag}
         if found:
             headers["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
         handler.send_response(206 if found else 200)

@@ -110,6 +110,19 @@ def test_a_server_that_knows_no_ranges_will_do(house: Storehouse, release: Relea
     assert is_whole(house, release)
 
 
+def test_a_file_that_the_server_says_has_changed_is_sent_as_a_whole_and_will_do(
+    house: Storehouse, release: Release, mirror: Mirror
+) -> None:
+    def changing(_path: str, offset: int, data: bytes) -> bytes:
+        mirror.tag = "another" if offset > 2_000_000 else mirror.tag
+        return data
+
+    mirror.cuts, mirror.spoil = [10_000, 3_000_000], changing
+    bring(house, release)
+    assert is_whole(house, release)
+    assert mirror.sent > release.model.size + 2_000_000  # it was: the server did not send the rest alone
+
+
 def test_a_folder_will_do(tmp_path: Path, repository: Repository, release: Release) -> None:
     house = storehouse(tmp_path / "models", repository, repository.folder.as_uri())
     bring(house, release)
