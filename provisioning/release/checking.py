@@ -10,8 +10,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent import durable
 from agent.models.shelf import sha256
-from provisioning.updates import chunks
+from provisioning.updates import chunks, first_root
 from provisioning.updates.metadata import Metadata
 from provisioning.updates.news import News, target_url
 from provisioning.updates.refusals import RefusedError
@@ -41,6 +42,26 @@ def check(folder: Path, root: bytes) -> Findings:
     for path in news.targets:
         faults += _faults(folder, path, news)
     return Findings(news, tuple(faults))
+
+
+def write_factory(folder: Path, into: Path, source: str) -> None:
+    """What an image needs to believe this repository and nothing older: its newest keys, what it shows now, its address.
+
+    Args:
+        folder: The repository.
+        into: A folder for `make image UPDATES=...`.
+        source: Where boxes will find the repository.
+
+    Raises:
+        RefusedError: A box would refuse the lists.
+    """
+    versions = (int(path.name.partition(".")[0]) for path in (folder / "metadata").glob("*.root.json"))
+    root = (folder / "metadata" / f"{max(versions, default=1)}.root.json").read_bytes()
+    with tempfile.TemporaryDirectory() as place:
+        Metadata(Path(place), root, lambda: [folder.absolute().as_uri()]).refresh()
+        durable.write(into / first_root.SEEN, (Path(place) / "seen.json").read_bytes(), mode=0o644)
+    durable.write(into / first_root.ROOT, root, mode=0o644)
+    durable.write(into / first_root.SOURCE, f"{source}\n", mode=0o644)
 
 
 def _faults(folder: Path, path: str, news: News) -> list[str]:

@@ -24,7 +24,8 @@ EPILOGUE = """
 A repository is a folder that any web server can serve as it is; a copy of it on a stick does as well.
 
   once        nisse release init REPO --keys KEYS      makes all keys and an empty repository
-              give boxes REPO/metadata/1.root.json (setting updates.root); keep root-*.p12 and targets-*.p12 off line,
+              nisse release factory REPO FOLDER --source https://...    for `make image UPDATES=FOLDER`; a box that has
+              its image already takes REPO/metadata/1.root.json in updates.root and the address in updates.source; keep root-*.p12 and targets-*.p12 off line,
               on two sticks in two drawers; models-*.p12 stays with who publishes, snapshot and timestamp with the server
   each model  nisse release add REPO --keys KEYS model.gguf --title "A model" --version 1.0 \\
                   --notes "What is better now." --probe "What is 2 + 2? => \\b4\\b" --percent 10
@@ -174,6 +175,9 @@ def _keep(commands: Any) -> None:
     _command(commands, "show", "list releases, keys and dates", _show, signs=False)
     one = _command(commands, "verify", "look at it as a box would, and read every file", _verify, signs=False)
     one.add_argument("--root", type=Path, help="the root.json that boxes have; otherwise the first")
+    one = _command(commands, "factory", "write what an image needs to know of it", _factory, signs=False)
+    one.add_argument("into", type=Path, metavar="FOLDER", help="for `make image UPDATES=FOLDER`")
+    one.add_argument("--source", required=True, metavar="ADDRESS", help="where boxes find it: https://...")
     one = _command(commands, "copy", "bring a stick up to date", _copy, signs=False)
     one.add_argument("into", type=Path, metavar="FOLDER", help="a folder on the stick")
 
@@ -302,6 +306,12 @@ def _verify(given: argparse.Namespace) -> int:
         print(fault)
     print(f"A box believes {len(findings.news.releases)} releases with {len(findings.news.targets)} files.")
     return 1 if findings.faults else 0
+
+
+def _factory(given: argparse.Namespace) -> int:
+    checking.write_factory(given.repository, given.into, given.source)
+    print(f"Build the image by `make image UPDATES={given.into}`.")
+    return 0
 
 
 def _copy(given: argparse.Namespace) -> int:

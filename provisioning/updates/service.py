@@ -203,7 +203,7 @@ def _machine(
 
 
 def _sources(settings: Settings) -> tuple[Mirror, ...]:
-    return named(settings.text("updates.source").split())
+    return named(first_root.source(settings.text("updates.source")).split())
 
 
 def _store(
@@ -227,7 +227,7 @@ def _wishes(settings: Settings) -> Wishes:
     return Wishes(
         policy=settings.text("updates.policy"),
         delay=timedelta(hours=settings.number("updates.delay")),
-        source=settings.text("updates.source"),
+        source=first_root.source(settings.text("updates.source")),
         chat=settings.text("brain.model"),
         embed=embedder if embedder != table()["recall.embedder"].default else "",
     )

@@ -9,8 +9,9 @@ import pytest
 from agent.errors import ConflictError, ModelError, NotFoundError, SettingsError
 from agent.models.shelf import sha256
 from provisioning.release import changing, checking, making
-from provisioning.updates import chunks
+from provisioning.updates import chunks, first_root
 from provisioning.updates.metadata import Metadata
+from provisioning.updates.refusals import RefusedError
 from tests.fakes import gguf
 from tests.fakes.file_server import FileServer
 from tests.release.publishing import PROBE, Publisher
@@ -159,3 +160,28 @@ def test_a_missing_or_damaged_file_is_found(publisher: Publisher, model: Path) -
     weights.unlink()
     (fault,) = checking.check(publisher.folder, publisher.root).faults
     assert "is missing" in fault
+
+
+def test_an_image_knows_whom_to_believe_and_nothing_older(
+    publisher: Publisher, model: Path, tmp_path: Path
+) -> None:
+    old = tmp_path / "old"
+    making.copy_tree(publisher.folder, old)
+    publisher.add(model)
+    house = tmp_path / "factory"
+    checking.write_factory(publisher.folder, house, "https://updates.example")
+    assert first_root.source("", house) == "https://updates.example"
+    assert first_root.source("file:///media/stick", house) == "file:///media/stick"
+
+    def box(source: Path) -> Metadata:
+        return Metadata(
+            tmp_path / "box",
+            first_root.read("", house),
+            lambda: [source.as_uri()],
+            factory=first_root.factory("", house),
+        )
+
+    assert [release.seq for release in box(publisher.folder).refresh().releases] == [1]
+    with pytest.raises(RefusedError) as refused:
+        box(old).refresh()
+    assert refused.value.reason == "rollback"

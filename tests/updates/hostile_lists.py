@@ -53,6 +53,19 @@ def an_older_timestamp_is_served_to_a_box_that_lost_its_list(stage: Stage) -> st
 
 
 @case("rollback")
+def an_older_timestamp_is_served_after_a_newer_whose_other_lists_were_held_back(stage: Stage) -> str:
+    stage.believe()
+    old = dict(stage.server.files)
+    _publish_second(stage)
+    newest = stage.server.snapshot.version - 1
+    del stage.server.files[f"metadata/{newest}.snapshot.json"]
+    if stage.outcome() != "incomplete":
+        return "the lists were not held back"
+    stage.server.files = old
+    return stage.outcome()
+
+
+@case("rollback")
 def a_stolen_timestamp_key_names_an_older_snapshot(stage: Stage) -> str:
     old = stage.server.timestamp.snapshot_meta
     _publish_second(stage)

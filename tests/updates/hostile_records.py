@@ -77,6 +77,13 @@ def a_record_is_another_releases(stage: Stage) -> str:
 
 
 @case("mix_and_match")
+def the_record_of_an_older_release_is_signed_as_a_newer_one(stage: Stage) -> str:
+    stage.server.name("models/9/release.json", json.dumps(stage.server.add_model(1)).encode())
+    stage.server.publish()
+    return stage.outcome()
+
+
+@case("mix_and_match")
 def a_record_names_a_file_that_nobody_signed(stage: Stage) -> str:
     files = record_of(2, _CONTENT)["model"]["files"]
     return _with_model(stage, files=[*files, files[0] | {"name": "more.gguf"}])

@@ -259,6 +259,10 @@ def test_without_a_root_nobody_is_believed(tmp_path: Path) -> None:
     assert first_root.read("", tmp_path) == first_root.read(str(tmp_path / "root.json")) == b"{}"
 
 
+def test_an_image_without_an_update_server_names_none(tmp_path: Path) -> None:
+    assert first_root.source(" ", tmp_path) == ""
+
+
 def test_a_root_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RefusedError) as refused:
         Metadata(tmp_path / "box", b"{}", lambda: [ADDRESS], fetcher=lambda: Served({})).refresh()
