@@ -142,17 +142,25 @@ class Arriving:
         self.settle()
         self.close()
         try:
-            self._blobs.promote(self.sha256, check=check, keep_going=keep_going)
-        except ModelError as wrong:
+            if self._is_promoted(check, keep_going):
+                return True
             self.open(keep_going)
             self._drop_wrong(keep_going)
             if self.missing():
                 return False
-            self.discard()
-            raise RefusedError("contradictory", f"{self.sha256}: {wrong}") from wrong
+            self.close()
+            if self._is_promoted(check, keep_going):  # it was read wrong, and not written wrong
+                return True
+            raise RefusedError("contradictory", self.sha256)
         except RefusedError:
             self.discard()
             raise
+
+    def _is_promoted(self, check: Callable[[Path], None], keep_going: KeepGoing) -> bool:
+        try:
+            self._blobs.promote(self.sha256, check=check, keep_going=keep_going)
+        except ModelError:
+            return False
         return True
 
     def discard(self) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.models import blobs
 from agent.models.shelf import Shelf
 from provisioning.updates import structure
 from provisioning.updates.refusals import RefusedError
@@ -111,6 +112,18 @@ def test_a_list_of_chunks_in_which_a_bit_flipped_is_fetched_again(
     [kept] = (house.blobs.incoming.parent / "updates" / "chunks").iterdir()
     spoil(kept, 40)
     bring(house, release)
+    assert house.blobs.sound(release.files[0].sha256)
+
+
+def test_a_disk_that_reads_wrong_once_condemns_no_model(
+    house: Storehouse, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.reserve(release)
+    house.download(release)
+    real, wrong = blobs.hash_on_disk, ["0" * 64]
+    monkeypatch.setattr(blobs, "hash_on_disk", lambda *told: wrong.pop() if wrong else real(*told))
+    house.verify(release)
+    assert not wrong
     assert house.blobs.sound(release.files[0].sha256)
 
 
