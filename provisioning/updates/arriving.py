@@ -18,6 +18,7 @@ from provisioning.updates.chunks import Chunk, to_bytes
 from provisioning.updates.journal import Found, Journal
 from provisioning.updates.refusals import RefusedError
 
+_READINGS = 2
 _SYNC_EVERY = 16 << 20  # bytes that a power cut may cost
 
 KeepGoing = Callable[[], None]
@@ -142,19 +143,19 @@ class Arriving:
         self.settle()
         self.close()
         try:
-            if self._is_promoted(check, keep_going):
-                return True
-            self.open(keep_going)
-            self._drop_wrong(keep_going)
-            if self.missing():
-                return False
-            self.close()
-            if self._is_promoted(check, keep_going):  # it was read wrong, and not written wrong
-                return True
-            raise RefusedError("contradictory", self.sha256)
+            for _ in range(_READINGS):  # it may be read wrong, and not written wrong
+                if self._is_promoted(check, keep_going):
+                    return True
+                self.open(keep_going)
+                self._drop_wrong(keep_going)
+                if self.missing():
+                    return False
+                self.close()
         except RefusedError:
             self.discard()
             raise
+        self.discard()
+        raise RefusedError("contradictory", self.sha256)
 
     def _is_promoted(self, check: Callable[[Path], None], keep_going: KeepGoing) -> bool:
         try:
