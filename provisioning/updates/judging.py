@@ -84,6 +84,7 @@ class Question:
 
     text: str
     check: Callable[[str], str]  # an answer; what is wrong with it, or nothing
+    tokens: int = 160  # that the answer may have
 
 
 def judge(

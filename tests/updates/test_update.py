@@ -154,8 +154,8 @@ def test_during_probation_the_owner_can_go_back_at_once(
         (Shown(ended="crashed", why="It ended with SIGSEGV."), "crashed"),
         (Shown(ended="hung"), "hung"),
         (Shown(ended="too_much_memory"), "memory_hungry"),
-        (Shown(ended="well", answers=({**WELL, "text": "xyzzy"},)), "wrong_answer"),
-        (Shown(ended="well", answers=({**WELL, "tokens": 5},)), "slow_model"),
+        (Shown(ended="well", answers=({**WELL, "text": "xyzzy"}, WELL)), "wrong_answer"),
+        (Shown(ended="well", answers=({**WELL, "tokens": 5},) * 2), "slow_model"),
     ],
     ids=lambda each: each if isinstance(each, str) else "",
 )

@@ -144,6 +144,7 @@ def _house(folder: Path) -> Iterator[tuple[House, PostOffice, Mirror, int]]:
     release = publisher.add(source, name=f"{LARGER}-v1", probes=_PROBES, limits={"minimum_speed": 0.05})
     _first_set(shelf)
     (folder / "root.json").write_bytes(publisher.root)
+    (folder / "office").mkdir()
     home = Path(tempfile.mkdtemp(prefix="nisse-"))  # its name must be short, for the sockets
     try:
         with Mirror(publisher.folder) as server, PostOffice(folder / "office") as office:
