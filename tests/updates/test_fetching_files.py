@@ -291,12 +291,12 @@ def test_nobody_there_is_unreachable(tmp_path: Path, repository: Repository, rel
 def test_a_mirror_that_keeps_us_waiting_is_left(
     house: Storehouse, release: Release, mirror: Mirror, monkeypatch: pytest.MonkeyPatch, reason: str
 ) -> None:
-    monkeypatch.setattr(mirrors.Mirror, "patience", Patience(stall_s=1.0, window_s=1.0, pause_s=0.0, tries=1))
     house.reserve(release)
     if reason == "unreachable":
         monkeypatch.setattr(mirrors.Mirror, "patience", Patience(stall_s=0.5, pause_s=0.0, tries=1))
         mirror.silent.set()
     else:
+        monkeypatch.setattr(mirrors.Mirror, "patience", Patience(stall_s=60.0, window_s=1.0, pause_s=0.0))
         mirror.crumbs_s = 0.05
     with pytest.raises(RefusedError) as refused:
         house.download(release)
@@ -356,21 +356,27 @@ def test_a_process_that_is_killed_again_and_again_loses_only_the_chunk_it_was_at
     gguf.write(tmp_path / "model.gguf", size=SIZE)
     repository, release = _again(tmp_path)
     with Mirror(repository.folder) as mirror:
-        mirror.spoil = lambda _path, _offset, data: time.sleep(0.02) or data  # type: ignore[func-returns-value]
-        kills = 0
-        for kill_at in (1_500_000, 3_000_000, 4_500_000, 6_000_000, 1 << 40):
-            process = subprocess.Popen(
-                [sys.executable, "-c", _CHILD, str(tmp_path), mirror.url],
-                cwd=CHECKOUT,
-                stdout=subprocess.PIPE,
-            )
-            while process.poll() is None and mirror.sent < kill_at:
+        gate = 0
+
+        def waits_at_the_gate(_path: str, _offset: int, data: bytes) -> bytes:
+            while mirror.sent >= gate:
                 time.sleep(0.01)
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-                kills += 1
+            return data
+
+        mirror.spoil = waits_at_the_gate
+        for gate in (1_500_000, 3_000_000, 4_500_000, 6_000_000):
+            process = _child_at(tmp_path, mirror)
+            while mirror.sent < gate:
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.send_signal(signal.SIGKILL)
             process.communicate()
-        assert kills == 4
+        gate = 1 << 40
+        assert _child_at(tmp_path, mirror).wait() == 0
         house = storehouse(tmp_path / "models", repository, mirror.url)
         assert is_whole(house, release)
-        assert mirror.sent < release.model.size + kills * 4 * (1 << 20)
+        assert mirror.sent < release.model.size + 4 * 3 * (1 << 20)
+
+
+def _child_at(folder: Path, mirror: Mirror) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", _CHILD, str(folder), mirror.url], cwd=CHECKOUT)
