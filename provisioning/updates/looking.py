@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from agent import logs
 from agent.errors import NisseError
 from agent.models.catalogue import ROLES
-from provisioning.updates import trust
+from provisioning.updates import sticks, trust
 from provisioning.updates.news import News
 from provisioning.updates.parts import Parts
 from provisioning.updates.refusals import SENTENCES, RefusedError
@@ -155,7 +155,9 @@ class Looking:
             self._read = True
             self._news = self._quietly(self._parts.source.known)
         never = self._parts.wishes.policy == trust.NEVER and self._due > 0
-        if time.monotonic() < self._due or never or not self._parts.wishes.source:
+        if time.monotonic() < self._due or never:
+            return
+        if not self._parts.wishes.source and not sticks.repositories():
             return
         relaxed, self._relaxed = self._relaxed, False
         try:

@@ -85,7 +85,7 @@ class Metadata:
 
         Args:
             relaxed: The owner has asked for a stick that was written a while ago: it may have expired since, but not be older than
-                what was believed before.
+                what was believed before. It holds for folders alone: of a server nobody could tell it from one that holds news back.
 
         Raises:
             RefusedError: None holds; of several reasons the one that is not mere silence.
@@ -96,7 +96,7 @@ class Metadata:
             refusals: list[RefusedError] = []
             for source in self._sources():
                 try:
-                    return self._from_source(source, relaxed=relaxed)
+                    return self._from_source(source, relaxed=relaxed and source.startswith("file:"))
                 except RefusedError as refused:
                     logs.event(
                         _log,

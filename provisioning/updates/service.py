@@ -25,7 +25,7 @@ from agent.settings import Settings, table
 from agent.wire import serve
 from agent.wire.call import client
 from provisioning.box.running import run
-from provisioning.updates import first_root, owners, pausing, structure, this_box, view
+from provisioning.updates import first_root, owners, pausing, sticks, structure, this_box, view
 from provisioning.updates.bad import Bad
 from provisioning.updates.believed import Believed
 from provisioning.updates.beside import Brain, Conversation, Recall
@@ -203,7 +203,7 @@ def _machine(
 
 
 def _sources(settings: Settings) -> tuple[Mirror, ...]:
-    return named(first_root.source(settings.text("updates.source")).split())
+    return named([*first_root.source(settings.text("updates.source")).split(), *sticks.repositories()])
 
 
 def _store(

@@ -34,6 +34,7 @@ class Stage:
         self.server.publish()
         self.root = self.server.files["metadata/1.root.json"]
         self.clock = NOW
+        self.address = ADDRESS
         self.lie: Callable[[str, bytes], bytes] | None = None
         self.metadata = self.box("box")
 
@@ -42,7 +43,7 @@ class Stage:
         return Metadata(
             self.folder / name,
             self.root,
-            lambda: [ADDRESS],
+            lambda: [self.address],
             now=lambda: self.clock,
             fetcher=lambda: Served(self.server.files, self.lie),
         )

@@ -220,10 +220,11 @@ def a_stick_has_a_pipe_in_place_of_a_list(stage: Stage) -> str:
 
 
 @case("unreachable")
-def a_stick_has_a_link_in_place_of_a_list(stage: Stage) -> str:
+def a_stick_has_a_link_to_a_file_of_this_box_in_place_of_a_list(stage: Stage) -> str:
     folder = _written(stage, "stick")
     (folder / "metadata" / "timestamp.json").unlink()
-    (folder / "metadata" / "timestamp.json").symlink_to("/dev/zero")
+    (stage.folder / "letter.txt").write_text("A private letter.")
+    (folder / "metadata" / "timestamp.json").symlink_to(stage.folder / "letter.txt")
     return _asked(stage, folder.as_uri())
 
 

@@ -148,7 +148,7 @@ class Served(SmallFiles):
         return b"".join(self._bounded(url, max_length))
 
     def _bounded(self, url: str, max_length: int) -> Iterator[bytes]:
-        path = url.removeprefix("https://updates.example/")
+        path = url.removeprefix("https://updates.example/").removeprefix("file:///stick/")
         self.asked = path.rpartition("/")[2]
         if path not in self._served:
             raise DownloadHTTPError(f"{path} is not there", 404)
