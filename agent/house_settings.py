@@ -115,7 +115,12 @@ CORE = (
     ),
     _setting("recall.url", "text", "http://127.0.0.1:8702", "Where recall serves and is called."),
     _setting("recall.token", "secret", "", "Token of recall; needed when its address is not this machine."),
-    _setting("recall.embedder", "text", "all-minilm-l6-v2", "Name of the catalogue's embedding model."),
+    _setting(
+        "recall.embedder",
+        "text",
+        "all-minilm-l6-v2",
+        "Name of the catalogue's embedding model; in place of this one an update may bring a better, any other is kept to.",
+    ),
     _setting(
         "recall.passages",
         "number",
