@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from agent.errors import SettingsError
+from agent.errors import NotFoundError, SettingsError
 from provisioning.release import changing, checking, keys, making
 from provisioning.release.repository import PERIODS, ROLES, Lacking, Repository, set_role
 from provisioning.updates.release import Release, read_time, write_time
@@ -300,8 +300,12 @@ def _show(given: argparse.Namespace) -> int:
 
 
 def _verify(given: argparse.Namespace) -> int:
-    root = (given.root or given.repository / "metadata" / "1.root.json").read_bytes()
-    findings = checking.check(given.repository, root)
+    root = given.root or given.repository / "metadata" / "1.root.json"
+    if not root.is_file():
+        raise NotFoundError(
+            f"There is no {root}.", hint="Name a repository, and the root.json that boxes have."
+        )
+    findings = checking.check(given.repository, root.read_bytes())
     for fault in findings.faults:
         print(fault)
     print(f"A box believes {len(findings.news.releases)} releases with {len(findings.news.targets)} files.")
@@ -324,6 +328,9 @@ def _repository(given: argparse.Namespace) -> Repository:
 
 
 def _ring(given: argparse.Namespace) -> keys.KeyRing:
+    for folder in given.keys:
+        if not folder.is_dir():
+            raise NotFoundError(f"There is no folder {folder} with keys.", hint="Is the stick plugged in?")
     return keys.KeyRing(given.keys, keys.asker(given.passphrase_file))
 
 

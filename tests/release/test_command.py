@@ -81,6 +81,14 @@ def test_a_broken_repository_is_said(run: Run, tmp_path: Path, model: Path) -> N
     assert run("verify", repository) == 1
 
 
+def test_what_is_not_there_is_said(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("show", "verify", "unstage"):
+        status = run(command, tmp_path / "nothing")
+        assert status == (0 if command == "unstage" else 1)
+    assert run("refresh", tmp_path / "nothing", "--keys", tmp_path / "stick") == 1
+    assert "There is no folder" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "words", [("--root", "3"), ("--root", "3/2"), ("--root", "0/1"), ("--root", "a/b")], ids=str
 )

@@ -1,11 +1,12 @@
 """The hostile repository: every way in which an update server, a stick or a network may lie, each with the reason it is refused for.
 
-Owns: the stage on which a case plays, and counting. The cases stand in `hostile_lists`, `hostile_records` and `hostile_wire`.
+Owns: the stage on which a case plays, and counting. The cases stand in the modules beside it.
 Does not know: how a lie is noticed.
 """
 
 from __future__ import annotations
 
+import importlib
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -105,10 +106,8 @@ def case(*reasons: str) -> Callable[[Callable[[Stage], str]], Callable[[Stage], 
 
 def cases() -> Sequence[Case]:
     """All of them."""
-    from tests.updates import hostile_lists, hostile_records, hostile_wire
-
-    assert hostile_lists, hostile_records
-    assert hostile_wire
+    for part in ("lists", "keys", "records", "wire"):
+        importlib.import_module(f"tests.updates.hostile_{part}")
     return tuple(_CASES)
 
 

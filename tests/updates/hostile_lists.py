@@ -1,4 +1,4 @@
-"""Lies about the signed lists: old ones, held-back ones, mixed ones, and keys that may not sign.
+"""Lies about the signed lists: old ones, held-back ones and mixed ones.
 
 Owns: these cases. Does not know: how a lie is noticed.
 """
@@ -8,12 +8,9 @@ from __future__ import annotations
 import shutil
 from datetime import timedelta
 
-from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, MetaFile
 
 from tests.updates.hostile import ACCEPTED, Stage, at, case
-
-_STICK = "file:///stick"
 
 
 def _replayed(stage: Stage, *names: str) -> dict[str, bytes]:
@@ -25,7 +22,8 @@ def _say(stage: Stage, files: dict[str, bytes]) -> None:
     stage.server.files |= {f"metadata/{name}": data for name, data in files.items()}
 
 
-def _publish_second(stage: Stage) -> None:
+def publish_second(stage: Stage) -> None:
+    """The publisher has something new."""
     stage.server.add_model(2)
     stage.server.publish()
 
@@ -36,7 +34,7 @@ def _publish_second(stage: Stage) -> None:
 @case("rollback")
 def an_older_timestamp_is_served_again(stage: Stage) -> str:
     old = _replayed(stage, "timestamp.json")
-    _publish_second(stage)
+    publish_second(stage)
     stage.believe()
     _say(stage, old)
     return stage.outcome()
@@ -45,7 +43,7 @@ def an_older_timestamp_is_served_again(stage: Stage) -> str:
 @case("rollback")
 def an_older_timestamp_is_served_to_a_box_that_lost_its_list(stage: Stage) -> str:
     old = _replayed(stage, "timestamp.json")
-    _publish_second(stage)
+    publish_second(stage)
     stage.believe()
     _say(stage, old)
     for path in (stage.folder / "box").iterdir():
@@ -58,7 +56,7 @@ def an_older_timestamp_is_served_to_a_box_that_lost_its_list(stage: Stage) -> st
 def an_older_timestamp_is_served_after_a_newer_whose_other_lists_were_held_back(stage: Stage) -> str:
     stage.believe()
     old = dict(stage.server.files)
-    _publish_second(stage)
+    publish_second(stage)
     newest = stage.server.snapshot.version - 1
     del stage.server.files[f"metadata/{newest}.snapshot.json"]
     if stage.outcome() != "incomplete":
@@ -70,7 +68,7 @@ def an_older_timestamp_is_served_after_a_newer_whose_other_lists_were_held_back(
 @case("rollback")
 def a_stolen_timestamp_key_names_an_older_snapshot(stage: Stage) -> str:
     old = stage.server.timestamp.snapshot_meta
-    _publish_second(stage)
+    publish_second(stage)
     stage.believe()
     stage.server.timestamp.snapshot_meta = old
     stage.server.publish_timestamp()
@@ -79,13 +77,13 @@ def a_stolen_timestamp_key_names_an_older_snapshot(stage: Stage) -> str:
 
 @case("rollback")
 def a_stolen_snapshot_key_names_an_older_list_of_models(stage: Stage) -> str:
-    _publish_second(stage)
+    publish_second(stage)
     old = stage.server.snapshot.meta["models.json"]
-    _publish_second(stage)
+    publish_second(stage)
     stage.believe()
     stage.server.publish()
     stage.server.snapshot.meta["models.json"] = old
-    _sign_snapshot(stage)
+    sign_snapshot(stage)
     return stage.outcome()
 
 
@@ -94,7 +92,7 @@ def a_stolen_snapshot_key_leaves_the_list_of_models_out(stage: Stage) -> str:
     stage.believe()
     stage.server.snapshot.version += 1
     del stage.server.snapshot.meta["models.json"]
-    _sign_snapshot(stage)
+    sign_snapshot(stage)
     return stage.outcome()
 
 
@@ -120,7 +118,8 @@ def a_root_skips_a_version(stage: Stage) -> str:
     return stage.outcome()
 
 
-def _sign_snapshot(stage: Stage) -> None:
+def sign_snapshot(stage: Stage) -> None:
+    """Signs snapshot and timestamp alone, as who has only their keys."""
     server = stage.server
     data = server._serve("snapshot", server.snapshot)
     server.timestamp.snapshot_meta = MetaFile.from_data(server.snapshot.version, data, ["sha256"])
@@ -167,7 +166,7 @@ def a_list_that_has_ended_is_shown_to_a_box_whose_clock_says_1970(stage: Stage) 
     # A thief has the keys of snapshot and timestamp, but not the one that signs for models.
     stage.later(days=40)
     stage.server.snapshot.expires = stage.server.timestamp.expires = stage.clock + timedelta(days=5)
-    _sign_snapshot(stage)
+    sign_snapshot(stage)
     stage.clock = at(1970)
     return stage.outcome()
 
@@ -222,7 +221,7 @@ def a_list_says_that_it_was_signed_after_its_end(stage: Stage) -> str:
 @case("mix_and_match")
 def the_list_of_models_is_another_of_the_same_version(stage: Stage) -> str:
     version = stage.server.models.version
-    _publish_second(stage)
+    publish_second(stage)
     stage.server.models.version = version
     stage.server.models.expires = stage.server.models.expires.replace(year=2030)
     stage.server._serve("models", stage.server.models)
@@ -232,7 +231,7 @@ def the_list_of_models_is_another_of_the_same_version(stage: Stage) -> str:
 @case("mix_and_match")
 def the_snapshot_is_another_than_the_timestamp_names(stage: Stage) -> str:
     version = stage.server.snapshot.version
-    _publish_second(stage)
+    publish_second(stage)
     stage.server.snapshot.version = version
     stage.server.snapshot.expires = stage.server.snapshot.expires.replace(year=2030)
     stage.server._serve("snapshot", stage.server.snapshot)
@@ -242,7 +241,7 @@ def the_snapshot_is_another_than_the_timestamp_names(stage: Stage) -> str:
 @case("mix_and_match")
 def an_older_list_of_models_bears_the_newer_ones_name(stage: Stage) -> str:
     old = stage.server.files[f"metadata/{stage.server.models.version - 1}.models.json"]
-    _publish_second(stage)
+    publish_second(stage)
     stage.server.files[f"metadata/{stage.server.models.version - 1}.models.json"] = old
     return stage.outcome()
 
@@ -253,161 +252,5 @@ def a_snapshot_without_hashes_names_another_version_than_is_served(stage: Stage)
     stage.server.snapshot.meta["models.json"] = MetaFile(version=stage.server.models.version + 5)
     old = stage.server.files[f"metadata/{stage.server.models.version - 1}.models.json"]
     stage.server.files[f"metadata/{stage.server.models.version + 5}.models.json"] = old
-    _sign_snapshot(stage)
+    sign_snapshot(stage)
     return stage.outcome()
-
-
-# Keys and thresholds
-
-
-@case("threshold")
-def a_list_is_signed_by_a_stranger(stage: Stage) -> str:
-    stage.server.keys["models"] = [CryptoSigner.generate_ed25519()]
-    _publish_second(stage)
-    return stage.outcome()
-
-
-@case("threshold")
-def a_timestamp_is_not_signed(stage: Stage) -> str:
-    stage.server.files["metadata/timestamp.json"] = stage.server.signed(
-        "timestamp", stage.server.timestamp, by=[]
-    )
-    return stage.outcome()
-
-
-@case("threshold")
-def a_signed_list_is_changed_afterwards(stage: Stage) -> str:
-    data = stage.server.files["metadata/timestamp.json"]
-    stage.server.files["metadata/timestamp.json"] = data.replace(b'"version":3', b'"version":9').replace(
-        b'"version":2', b'"version":9'
-    )
-    return stage.outcome()
-
-
-@case("threshold")
-def one_of_two_signs_the_list_of_models(stage: Stage) -> str:
-    stage.server.rotate("models", count=2, threshold=2)
-    stage.server.keys["models"] = stage.server.keys["models"][:1]
-    stage.server.publish()
-    return stage.outcome()
-
-
-@case("malformed")
-def one_of_two_signs_the_list_of_models_twice(stage: Stage) -> str:
-    stage.server.rotate("models", count=2, threshold=2)
-    key = stage.server.keys["models"][0]
-    stage.server.keys["models"] = [key]
-    _publish_second(stage)
-    path = f"metadata/{stage.server.models.version - 1}.models.json"
-    data = stage.server.files[path]
-    begin, end = data.index(b"[{"), data.index(b"}]")
-    signature = data[begin + 1 : end + 1]
-    doubled = data.replace(signature, signature + b"," + signature)
-    stage.server.files[path] = doubled
-    stage.server.snapshot.version += 1
-    stage.server.snapshot.meta["models.json"] = MetaFile.from_data(
-        stage.server.models.version - 1, doubled, ["sha256"]
-    )
-    _sign_snapshot(stage)
-    return stage.outcome()
-
-
-@case("threshold")
-def a_new_root_is_signed_by_its_own_keys_alone(stage: Stage) -> str:
-    new = [CryptoSigner.generate_ed25519()]
-    stage.server.root.revoke_key(stage.server.keys["root"][0].public_key.keyid, "root")
-    stage.server.root.add_key(new[0].public_key, "root")
-    stage.server.files["metadata/2.root.json"] = stage.server.signed("root", stage.server.root, by=new)
-    return stage.outcome()
-
-
-@case("threshold")
-def a_new_root_is_signed_by_the_old_keys_alone(stage: Stage) -> str:
-    old = list(stage.server.keys["root"])
-    stage.server.rotate("root", by=old)
-    return stage.outcome()
-
-
-@case("threshold")
-def a_key_that_was_replaced_signs_once_more(stage: Stage) -> str:
-    stolen = stage.server.keys["timestamp"]
-    stage.believe()
-    stage.server.rotate("timestamp")
-    stage.server.publish()
-    stage.believe()
-    stage.server.keys["timestamp"] = stolen
-    stage.server.publish_timestamp()
-    return stage.outcome()
-
-
-@case("threshold")
-def one_of_three_signs_a_root_that_needs_two(stage: Stage) -> str:
-    stage.server.rotate("root", count=3, threshold=2)
-    stage.believe()
-    stage.server.root.expires = stage.server.root.expires.replace(year=2031)
-    one = stage.server.keys["root"][:1]
-    stage.server.files["metadata/3.root.json"] = stage.server.signed("root", stage.server.root, by=one)
-    return stage.outcome()
-
-
-@case(ACCEPTED)
-def a_box_with_the_first_root_follows_five_changes_of_keys(stage: Stage) -> str:
-    for role in ("root", "timestamp", "root", "snapshot", "targets"):
-        stage.server.rotate(role)
-    _publish_second(stage)
-    return stage.outcome()
-
-
-@case(ACCEPTED)
-def a_thief_who_counted_out_of_reach_is_forgotten_with_his_key(stage: Stage) -> str:
-    stage.server.timestamp.version = 2**31
-    stage.server.publish_timestamp()
-    stage.believe()
-    stage.server.timestamp.version = 10
-    stage.server.rotate("timestamp")
-    stage.server.publish()
-    return stage.outcome()
-
-
-@case("not_delegated")
-def the_role_for_models_signs_for_something_else(stage: Stage) -> str:
-    stage.server.name("programs/nisse.py", b"import os")
-    stage.server.publish()
-    return stage.outcome()
-
-
-@case("no_root")
-def the_boxs_own_root_is_damaged(stage: Stage) -> str:
-    stage.root = stage.root.replace(b'"version":1', b'"version":2')
-    stage.metadata = stage.box("another")
-    return stage.outcome()
-
-
-# A stick
-
-
-@case(ACCEPTED)
-def a_stick_that_was_written_last_month_is_taken_when_the_owner_asks(stage: Stage) -> str:
-    stage.clock, stage.address = stage.clock.replace(month=12, day=30), _STICK
-    return stage.outcome(relaxed=True)
-
-
-@case("freeze")
-def a_stick_that_was_written_last_month_is_not_taken_by_itself(stage: Stage) -> str:
-    stage.clock, stage.address = stage.clock.replace(month=12, day=30), _STICK
-    return stage.outcome()
-
-
-@case("freeze")
-def a_server_that_holds_news_back_gains_nothing_by_an_owner_with_an_old_stick(stage: Stage) -> str:
-    stage.clock = stage.clock.replace(month=12, day=30)
-    return stage.outcome(relaxed=True)
-
-
-@case("rollback")
-def a_stick_that_is_older_than_what_was_seen_is_not_taken_even_then(stage: Stage) -> str:
-    old = dict(stage.server.files)
-    _publish_second(stage)
-    stage.believe()
-    stage.server.files, stage.address = old, _STICK
-    return stage.outcome(relaxed=True)
