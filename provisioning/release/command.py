@@ -110,6 +110,7 @@ def _add(commands: Any) -> None:
         "--about", type=Path, metavar="TOML", help="all of the following, and limits; see README.md"
     )
     one.add_argument("--sha256", default="", help="of the one file; demanded for a URL")
+    one.add_argument("--seq", type=int, default=1, help="least number, if boxes come from another repository")
     for name, what in (
         ("name", "no other release bears it; otherwise made of the file's name and the version"),
         ("title", "for people; otherwise what the file says"),
@@ -229,7 +230,7 @@ def _add_model(given: argparse.Namespace) -> int:
     repository, fetched = _repository(given), given.repository / "staged" / "fetched"
     try:
         files = making.collect(given.files, fetched, given.sha256)
-        made, lacking = making.add(repository, files, given.role, told, _ring(given))
+        made, lacking = making.add(repository, files, given.role, told, _ring(given), first=given.seq)
     finally:
         shutil.rmtree(fetched, ignore_errors=True)
     print(_line(made))

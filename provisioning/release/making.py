@@ -98,7 +98,13 @@ def collect(places: Sequence[str], folder: Path, pinned: str = "") -> list[Path]
 
 
 def add(
-    repository: Repository, files: Sequence[Path], role: str, told: dict[str, Any], at_hand: Keys
+    repository: Repository,
+    files: Sequence[Path],
+    role: str,
+    told: dict[str, Any],
+    at_hand: Keys,
+    *,
+    first: int = 1,
 ) -> tuple[Release, list[Lacking]]:
     """Makes a release and publishes it.
 
@@ -108,6 +114,7 @@ def add(
         role: chat or embed.
         told: What the maintainer says (`about`).
         at_hand: Private keys.
+        first: The least number that it may have; boxes that come from another repository take only a higher one than they have.
 
     Returns:
         The release, and the lists that lack signatures.
@@ -118,7 +125,7 @@ def add(
         ConflictError: There is a release of that name.
     """
     signed: Targets = repository.newest(MODELS).signed
-    seq = max((_seq(path) for path in signed.targets), default=0) + 1
+    seq = max([first, *(_seq(path) + 1 for path in signed.targets)])
     made = _release(seq, files, role, told)
     _check_name(made, signed)
     targets = [

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import logging
 import os
 import shutil
@@ -222,6 +223,7 @@ class Metadata:
 
     def _keep(self, work: Path) -> None:
         """Makes the working copy the list that is believed, at one instant and durably."""
+        verified.drop_strange_roots(work)
         current = self._current()
         if _content(work) == _content(current) and (self._folder / "current").is_symlink():
             return
@@ -239,6 +241,7 @@ class Metadata:
 
     def _seen(self) -> Seen:
         seen = memory.from_json(durable.read_sealed(self._folder / "seen.json"))
+        seen = seen.begin_with(hashlib.sha256(self._root).hexdigest())
         return seen.and_also(self._factory.under(seen.keys) if seen.keys else self._factory)
 
     def _note_asking(self) -> None:

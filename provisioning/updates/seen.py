@@ -6,6 +6,7 @@ Does not know: how anything is verified (`metadata`).
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,6 +31,7 @@ class Seen:
     floors: Mapping[str, int] = field(default_factory=dict)  # role of a model -> lowest seq that may serve
     fetched_at: datetime | None = None  # by this box's clock
     asked_since: datetime | None = None  # likewise, as long as nothing was believed
+    begun_with: str = ""  # sha256 of the root that came with the box
 
     def rolled_back(self, versions: Mapping[str, int]) -> str:
         """A role whose list is older than the one that was believed; empty: none is."""
@@ -47,7 +49,17 @@ class Seen:
             floors={} if forget_floors else self.floors,
             fetched_at=self.fetched_at,
             asked_since=self.asked_since,
+            begun_with=self.begun_with,
         )
+
+    def begin_with(self, sha256: str) -> Seen:
+        """What is left of it when the box came to another root: by a new image, or by its owner's word.
+
+        That root may be of another repository, whose versions begin anew. Of the same one the list itself still knows the versions.
+        """
+        if self.begun_with in ("", sha256):
+            return dataclasses.replace(self, begun_with=sha256)
+        return dataclasses.replace(self, begun_with=sha256, versions={})
 
     def and_also(self, other: Seen) -> Seen:
         """Both memories together; of what they disagree on, the later."""
@@ -58,6 +70,7 @@ class Seen:
             floors=_highest(self.floors, other.floors),
             fetched_at=self.fetched_at or other.fetched_at,
             asked_since=self.asked_since or other.asked_since,
+            begun_with=self.begun_with or other.begun_with,
         )
 
     def warning(self, now: datetime) -> str:
@@ -70,6 +83,7 @@ class Seen:
             "versions": dict(self.versions),
             "keys": dict(self.keys),
             "floors": dict(self.floors),
+            "begun_with": self.begun_with,
             **{name: _text(getattr(self, name)) for name in ("issued", "fetched_at", "asked_since")},
         }
 
@@ -83,6 +97,7 @@ def from_json(row: Mapping[str, Any] | None) -> Seen:
             versions=_numbers(row.get("versions")),
             floors=_numbers(row.get("floors")),
             keys={str(role): str(value) for role, value in _table(row.get("keys")).items()},
+            begun_with=str(row.get("begun_with", "")),
             issued=_moment(row.get("issued")),
             fetched_at=_moment(row.get("fetched_at")),
             asked_since=_moment(row.get("asked_since")),

@@ -97,12 +97,20 @@ def _issued(folder: Path) -> datetime | None:
     return moment
 
 
+def drop_strange_roots(folder: Path) -> None:
+    """Takes away lists of keys that do not follow from the box's own root, as those of another repository before."""
+    root = _root(folder)
+    if root is None:
+        return
+    for path in (folder / "root_history").glob("*.root.json"):
+        number = path.name.partition(".")[0]
+        if not number.isdecimal() or int(number) > root.version:
+            path.unlink()
+
+
 def _root(folder: Path) -> Root | None:
-    history = sorted(
-        (path for path in (folder / "root_history").glob("*.root.json")),
-        key=lambda path: int(path.name.partition(".")[0]),
-    )
-    found = _file(history[-1]) if history else None
+    """The newest list of keys that python-tuf believes: it lets a link point to it."""
+    found = _file(folder / "root.json")
     return found if isinstance(found, Root) else None
 
 

@@ -62,6 +62,16 @@ def test_releases_are_counted_over_all_roles(publisher: Publisher, model: Path, 
     assert _believed(publisher, tmp_path / "box") == (3, 2, 1)
 
 
+def test_numbers_can_begin_above_those_of_another_repository(publisher: Publisher, model: Path) -> None:
+    told = {"probes": [PROBE], "min_ram_mb": 1}
+    numbers = []
+    for version, first in (("1.0", 31), ("1.1", 1), ("1.2", 31)):
+        row = {**told, "version": version}
+        release, _ = making.add(publisher.repository, [model], "chat", row, publisher.keys, first=first)
+        numbers.append(release.seq)
+    assert numbers == [31, 32, 33]
+
+
 def test_an_embedder_must_be_described(publisher: Publisher, tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"weights")
     with pytest.raises(SettingsError, match="must be said: name, title"):

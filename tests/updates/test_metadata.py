@@ -20,7 +20,7 @@ from provisioning.updates.metadata import Metadata
 from provisioning.updates.refusals import RefusedError
 from provisioning.updates.seen import Seen
 from tests.updates.hostile import ADDRESS, Stage
-from tests.updates.repository import NOW, Served
+from tests.updates.repository import NOW, RepositorySimulator, Served
 
 DAY = timedelta(days=1)
 
@@ -257,6 +257,36 @@ def test_without_a_root_nobody_is_believed(tmp_path: Path) -> None:
         first_root.read("", tmp_path)
     (tmp_path / "root.json").write_bytes(b"{}")
     assert first_root.read("", tmp_path) == first_root.read(str(tmp_path / "root.json")) == b"{}"
+
+
+def test_a_box_can_come_to_another_repository_whose_versions_begin_anew(stage: Stage) -> None:
+    for _ in range(3):
+        stage.server.rotate("root")
+        stage.server.publish()
+    stage.believe()
+    stage.server = RepositorySimulator()
+    stage.server.add_model(4)
+    stage.server.publish()
+    assert stage.outcome() == "threshold"
+    stage.root = stage.server.files["metadata/1.root.json"]
+    stage.metadata = stage.box("box")
+    assert stage.outcome() == "accepted"
+    assert [release.seq for release in stage.believe().releases] == [4]
+    stage.server.rotate("root")
+    stage.server.publish()
+    assert stage.outcome() == "accepted"
+
+
+def test_a_newer_image_of_the_same_repository_forgets_nothing(stage: Stage) -> None:
+    stage.server.rotate("root")
+    stage.server.publish()
+    old = dict(stage.server.files)
+    stage.server.publish()
+    stage.believe()
+    stage.root = stage.server.files["metadata/2.root.json"]
+    stage.metadata = stage.box("box")
+    stage.server.files = old
+    assert stage.outcome() == "rollback"
 
 
 def test_an_image_without_an_update_server_names_none(tmp_path: Path) -> None:
