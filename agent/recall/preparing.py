@@ -34,6 +34,7 @@ _log = logging.getLogger(__name__)
 _BATCH = 16  # passages
 _SHARE = 0.5  # of the time in which it works; the rest of one core is for those who ask
 _LOOK_S = 20.0
+_PAUSE_S = 5.0
 _TRIES = 3
 _WINDOWS_A_PASSAGE = 3
 _BYTES_A_NUMBER = 4
@@ -162,7 +163,7 @@ class Preparing:
             self._wake.clear()
             try:
                 while not self._stop.is_set() and self.make_next():
-                    pass
+                    self._stop.wait(_PAUSE_S)  # what failed for want of memory finds some more a moment later
             except Exception as broken:  # noqa: BLE001 - a thread that ended would be missed until the next start
                 _log.error("preparing.broke", exc_info=broken)
             self._wake.wait(_LOOK_S)
@@ -186,7 +187,7 @@ class Preparing:
             raise ModelError(f"{model.title} is not on the shelf any more.")
         with Apart(self._shelf.path(model)) as embedder:
             self._demand_room(index, embedder.dimensions)
-            floor = self._floor(embedder)
+            floor = self._floor(embedder) if index.dimensions != embedder.dimensions else None
             with self._store.transaction() as database:
                 index = indexes.measure_out(database, index, embedder.dimensions)
                 if floor:
@@ -199,7 +200,7 @@ class Preparing:
         logs.event(_log, "index.made", embedder=index.embedder)
 
     def _floor(self, embedder: Apart) -> Floor | None:
-        """What a cosine is worth with it, beside the one in use; None while that is not there to be compared with."""
+        """What a cosine is worth with it, measured once; None where the one in use is not there to be compared with."""
         present = self._choice.present()
         if not present.load():
             return None
