@@ -60,6 +60,7 @@ def measure(folder: Path, *, quick: bool) -> list[Check]:
         return []  # it cannot be had for less: two models load, and answer
     course = go(folder)
     lost = course.unanswered
+    sys.stdout.writelines(f"{message}: {course.answered[message]} answers\n" for message in lost)
     return [
         Check(name="messages_answered", value=len(course.sent) - len(lost), goal=">= 30"),
         Check(name="messages_lost", value=len(lost), goal="<= 0"),
@@ -153,6 +154,7 @@ def _house(folder: Path) -> Iterator[tuple[House, PostOffice, Mirror, int]]:
                 "brain.context": "1024",
                 "models.folder": str(shelf.folder),
                 "conversation.max_answer": "16",
+                "conversation.note_after": "0",  # a note that it takes long would count as a second answer
                 "updates.source": server.url,
                 "updates.root": str(folder / "root.json"),
                 "updates.delay": "0",
