@@ -19,14 +19,14 @@ from provisioning.release.repository import PERIODS, ROLES, Lacking, Repository,
 from provisioning.updates.release import Release, read_time, write_time
 from provisioning.updates.verified import MODELS
 
-HELP = "make and keep the repository from which boxes take their models (for who runs an update server)"
 EPILOGUE = """
 A repository is a folder that any web server can serve as it is; a copy of it on a stick does as well.
 
   once        nisse release init REPO --keys KEYS      makes all keys and an empty repository
-              nisse release factory REPO FOLDER --source https://...    for `make image UPDATES=FOLDER`; a box that has
-              its image already takes REPO/metadata/1.root.json in updates.root and the address in updates.source; keep root-*.p12 and targets-*.p12 off line,
-              on two sticks in two drawers; models-*.p12 stays with who publishes, snapshot and timestamp with the server
+              nisse release factory REPO FOLDER --source https://...     for `make image UPDATES=FOLDER`; a box that is there
+              already takes REPO/metadata/1.root.json in updates.root, and the address in updates.source
+              keep root-*.p12 and targets-*.p12 off line, in two drawers; models-*.p12 with who publishes; snapshot and
+              timestamp with the daily timer
   each model  nisse release add REPO --keys KEYS model.gguf --title "A model" --version 1.0 \\
                   --notes "What is better now." --probe "What is 2 + 2? => \\b4\\b" --percent 10
               nisse release verify REPO                a box's own view of it
