@@ -15,7 +15,7 @@ from agent.errors import NisseError
 from agent.wire.call import Client
 
 LARGEST_PIECE = 4_000_000  # bytes of a file at a time
-WORDS = ("check", "install", "decline", "back", "stop")  # what an owner may say
+WORDS = ("check", "install", "decline", "back", "stop", "forgive")  # what an owner may say
 
 _QUICK_S = 4.0
 _WORD_S = 30.0  # going back is written down before it is answered

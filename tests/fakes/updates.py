@@ -31,7 +31,7 @@ OFFER = {
     "licence": "Apache-2.0", "size": 98_000_000, "bytes": 3_000_000, "critical": False, "why_waits": "",
 }  # fmt: skip
 BAD = {
-    "seq": 11, "title": "Smol 135M", "version": "1.9", "reason": "golden", "sentence": "To “When?” the answer lacks “March”.",
+    "seq": 11, "sha256": "0" * 64, "title": "Smol 135M", "version": "1.9", "reason": "golden", "sentence": "To “When?” the answer lacks “March”.",
     "at": 1_795_000_000.0,
 }  # fmt: skip
 

@@ -87,6 +87,8 @@ def test_going_back_is_offered_and_a_refusal_is_told(anna: Browser, updates: Upd
     assert "signed by nobody" in shown
     assert "the answer lacks “March”" in shown
     assert anna.post("/updates/word/back", {}, page="/updates").status_code == 303
+    assert anna.post("/updates/word/forgive", {"sha256": "0" * 64}, page="/updates").status_code == 303
+    assert updates.said == [("back", {}), ("forgive", {"sha256": "0" * 64})]
     updates.refuses = "Another update is at work."
     refused = anna.post("/updates/word/back", {}, page="/updates")
     assert refused.status_code == 409

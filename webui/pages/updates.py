@@ -32,6 +32,7 @@ _DONE = {
     "decline": "This model is not offered any more.",
     "back": "The model before this one serves again in a moment.",
     "stop": "Stopped. What was fetched is kept.",
+    "forgive": "It may be offered and tried once more.",
 }
 
 
@@ -43,11 +44,13 @@ def show() -> ResponseReturnValue:
 
 @blueprint.post("/word/<word>")
 def say(word: str) -> ResponseReturnValue:
-    """What the owner wants: look, install, decline, go back, stop."""
+    """What the owner wants: look, install, decline, go back, stop, try once more what failed."""
     if word not in WORDS:
         abort(404)
-    given = request.form.get("seq", "")
-    return _do(_DONE[word], lambda: _updates().say(word, **({"seq": int(given)} if given.isdigit() else {})))
+    seq, sha256 = request.form.get("seq", ""), request.form.get("sha256", "")
+    body: dict[str, Any] = {"seq": int(seq)} if seq.isdigit() else {}
+    body |= {"sha256": sha256} if sha256 else {}
+    return _do(_DONE[word], lambda: _updates().say(word, **body))
 
 
 @blueprint.post("/settings")
