@@ -90,12 +90,11 @@ _INDEXES = (
     END""",
     "ALTER TABLE windows ADD COLUMN number INTEGER NOT NULL DEFAULT 1",  # of the index
 )
-_BEFORE_INDEXES = (
-    "DROP TRIGGER windows_removed",
+# What an older version works with stays, empty: after a roll-back of the system it embeds all anew, and knows nothing of indexes.
+_AS_IF_NEW = (
     "DROP TABLE vectors",
-    "DROP TABLE embedder",
-    "DROP INDEX passages_pending",
-    "ALTER TABLE passages DROP COLUMN embedder",
+    "DELETE FROM embedder",
+    "UPDATE passages SET embedder = '' WHERE embedder <> ''",
 )
 
 
@@ -104,6 +103,8 @@ def open_store(path: Path) -> Store:
     store = Store(path, migrations)
     with store.reading() as database:
         database.conn.execute("PRAGMA secure_delete=ON")
+    with store.transaction() as database:
+        _take_over(database)
     return store
 
 
@@ -148,7 +149,7 @@ def m0002_an_index_for_each_embedder(database: Database) -> None:
     for statement in _INDEXES:
         conn.execute(statement)
     known = conn.execute("SELECT name FROM embedder").fetchone()
-    if known:
+    if known is not None:
         declared = conn.execute("SELECT sql FROM sqlite_master WHERE name = 'vectors'").fetchone()["sql"]
         dimensions = int(re.findall(r"FLOAT\[(\d+)\]", declared)[0])
         conn.execute(
@@ -160,5 +161,21 @@ def m0002_an_index_for_each_embedder(database: Database) -> None:
             "INSERT INTO vectors_1 (id, audience, embedding) SELECT id, audience, embedding FROM vectors"
         )
         conn.execute("INSERT INTO waiting SELECT 1, id FROM passages WHERE embedder = ''")
-    for statement in _BEFORE_INDEXES:
-        conn.execute(statement)
+    _empty_older(database)
+
+
+def _take_over(database: Database) -> None:
+    """If an older version has worked with the file since, its vectors are no index's: all is embedded anew."""
+    if database.conn.execute("SELECT 1 FROM embedder").fetchone() is None:
+        return
+    database.conn.execute("DELETE FROM windows")
+    database.conn.execute(
+        "INSERT OR IGNORE INTO waiting (number, passage) SELECT number, passages.id FROM indexes, passages"
+    )
+    _empty_older(database)
+
+
+def _empty_older(database: Database) -> None:
+    for statement in _AS_IF_NEW:
+        database.conn.execute(statement)
+    database.conn.execute(_vectors("vectors", _FIRST_DIMENSIONS))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -240,6 +239,52 @@ def test_vectors_of_the_older_tables_are_kept(tmp_path: Path) -> None:
         assert [tuple(one) for one in conn.execute("SELECT id, passage, number FROM windows")] == [(7, 1, 1)]
         conn.execute("DELETE FROM memories")
         assert conn.execute("SELECT count(*) FROM vectors_1").fetchone()[0] == 0
-        with pytest.raises(sqlite3.OperationalError):
-            conn.execute("SELECT embedder FROM passages")
     room.close()
+
+
+def works_as_the_version_before(path: Path, embedder: str) -> None:
+    """What the version before indexes does at its start, and with one pending passage."""
+    store = Store(path, Migrations("recall"))
+    with store.transaction() as database:
+        conn = database.conn
+        row = conn.execute("SELECT name FROM embedder").fetchone()
+        if row is None or row["name"] != embedder:
+            conn.execute("DELETE FROM windows")
+            conn.execute("DROP TABLE vectors")
+            conn.execute(schema._vectors("vectors", 384))
+            conn.execute("UPDATE passages SET embedder = '' WHERE embedder <> ''")
+            conn.execute("DELETE FROM embedder")
+            conn.execute("INSERT INTO embedder (name) VALUES (?)", (embedder,))
+        passage = conn.execute("SELECT id FROM passages WHERE embedder = '' ORDER BY id DESC").fetchone()[
+            "id"
+        ]
+        conn.execute("UPDATE passages SET embedder = ? WHERE id = ?", (embedder, passage))
+        window = conn.execute("INSERT INTO windows (passage) VALUES (?)", (passage,)).lastrowid
+        conn.execute(
+            "INSERT INTO vectors (id, audience, embedding) VALUES (?, 'house', zeroblob(1536))", (window,)
+        )
+        assert conn.execute("SELECT count(*) FROM windows JOIN vectors USING (id)").fetchone()[0] == 1
+    store.close()
+
+
+def test_the_version_before_works_with_the_file_and_this_one_again(house: Room, second: Model) -> None:
+    prepare(house, second)
+    house.store.close()
+    works_as_the_version_before(house.store.path, name_of(another.own()))
+    again = service.furnish(settings.load())
+    assert again.pending.count() == indexes_total(again)
+    assert progress(again, second).done == 0
+    learning.embed_all(again)
+    assert finds(again)
+    assert again.preparing.make_next()
+    assert progress(again, second).state == "ready"
+    again.store.close()
+    once_more = service.furnish(settings.load())
+    assert once_more.pending.count() == 0
+    once_more.store.check()
+    once_more.store.close()
+
+
+def indexes_total(room: Room) -> int:
+    with room.store.reading() as database:
+        return indexes.total(database)
