@@ -122,7 +122,9 @@ def answers(probe: Probe, text: str) -> bool:
 
 def _not_well(candidate: Shown) -> Verdict:
     reasons = {"does_not_load": "does_not_load", "too_much_memory": "memory_hungry", "hung": "hung"}
-    return _bad(reasons.get(candidate.ended, "crashed"), candidate.why)
+    reason = reasons.get(candidate.ended, "crashed")
+    # A library's last words are for the log, which has them; they tell an owner nothing.
+    return _bad(reason, candidate.why if reason in ("memory_hungry", "hung") else "")
 
 
 def _memory(limits: Limits, candidate: Shown) -> Verdict:

@@ -71,6 +71,14 @@ def _once(
 ) -> Verdict:
     seconds = _patience(before, len(prompts))
     shown = brain.trial(release.model, prompts, seconds, release.limits.max_rss_mb)
+    logs.event(
+        _log,
+        "trial.shown",
+        release=release.seq,
+        ended=shown.ended,
+        why=shown.why,
+        speed=round(shown.speed, 1),
+    )
     return judge(release, questions, shown, before, signed=signed)
 
 

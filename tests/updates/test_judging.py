@@ -52,7 +52,7 @@ def test_a_good_candidate_is_good() -> None:
 def test_one_that_did_not_come_to_its_end_is_not(ended: str, reason: str) -> None:
     verdict = judge(RELEASE, (), Shown(ended=ended, why="So it was."), None, signed=True)
     assert verdict.reason == reason
-    assert verdict.sentence.endswith("So it was.")
+    assert verdict.sentence.endswith("So it was.") == (reason in ("memory_hungry", "hung"))
 
 
 def test_one_that_answers_less_than_it_was_asked_is_not() -> None:

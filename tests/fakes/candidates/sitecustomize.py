@@ -46,8 +46,8 @@ def _behave(kind: str, real: Any) -> Any:
                     os.kill(os.getpid(), 11)
                 if kind == "leaking":
                     _KEPT.append(bytearray(os.urandom(1 << 20) * 40))
-                if kind == "dawdling":
-                    time.sleep(0.25)
+                if kind == "dawdling" and piece.finish:
+                    time.sleep(6)
                 yield (
                     replace(piece, text="#@!\x01\x02" if piece.text else "") if kind == "rambling" else piece
                 )
