@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent import logs
-from agent.errors import ConflictError, ModelError
+from agent.errors import ConflictError, ModelError, UnreachableError
 from agent.models.catalogue import Model
 from agent.models.recorded import without_sources
 from agent.models.sets import ModelSet
@@ -28,7 +28,7 @@ from provisioning.updates.pausing import PausedError
 from provisioning.updates.proving import prove
 from provisioning.updates.refusals import SENTENCES, RefusedError
 from provisioning.updates.release import Release
-from provisioning.updates.states import Event, Record, State
+from provisioning.updates.states import MOST_TRIALS, Event, Record, State
 
 _log = logging.getLogger(__name__)
 
@@ -155,9 +155,16 @@ class Steps:
         present = (old.chat if found.role == "chat" else old.embed) if old else None
         if present and not self._installed(present):
             present = None
-        verdict = prove(
-            self._parts.brain, found, self._parts.questions(), present, signed=record.origin == "signed"
-        )
+        if self._parts.brain.seen() is None:
+            raise UnreachableError("The brain does not answer yet.", retry_after=10)
+        try:
+            verdict = prove(
+                self._parts.brain, found, self._parts.questions(), present, signed=record.origin == "signed"
+            )
+        except UnreachableError:  # it was there, and is not any more: the candidate may have taken it along
+            if record.attempts >= MOST_TRIALS:
+                return Next(Event.FAILED, {"reason": "interrupted"})
+            return Next(Event.AGAIN, {"attempts": record.attempts + 1})
         if verdict.good and found.role == "embed":
             verdict = self._index(found.model)
         if not verdict.good:

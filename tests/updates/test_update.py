@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from agent.errors import ConflictError, NotFoundError
+from agent.errors import ConflictError, NotFoundError, UnreachableError
+from agent.models.catalogue import Model
 from provisioning.updates import view
 from provisioning.updates.judging import Shown
 from tests.release.publishing import Publisher
@@ -409,3 +410,39 @@ def test_a_second_process_leaves_the_first_its_updates(house: Household) -> None
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_candidate_that_takes_the_brain_along_each_time_is_given_up(
+    tmp_path: Path, publisher: Publisher, house: Household
+) -> None:
+    died: list[str] = []
+    plain = house.brain.trial
+
+    def trial(model: Model, *more: Any) -> Shown:
+        if model.name == "new":
+            died.append(model.name)
+            raise UnreachableError("The brain does not answer.")
+        return plain(model, *more)
+
+    house.brain.trial = trial  # type: ignore[assignment]
+    seq = _publish(tmp_path, publisher)
+    _offered(house).owner.install(seq)
+    house.until("idle")
+    assert len(died) == 3
+    assert house.serves == "old"
+    assert house.machine.parts.bad.entries()[0].reason == "interrupted"
+
+
+def test_a_brain_that_is_not_there_yet_is_waited_for(
+    tmp_path: Path, publisher: Publisher, house: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seq = _publish(tmp_path, publisher)
+    _offered(house).owner.install(seq)
+    house.until("trial")
+    with monkeypatch.context() as away:
+        away.setattr(house.brain, "seen", lambda: None)
+        for _ in range(10):
+            house.step()
+        assert house.machine.record.state == "trial"
+        assert house.machine.record.attempts == 1
+    house.until("probation")
