@@ -18,12 +18,27 @@ from pathlib import Path
 
 from agent.models.catalogue import Model
 from provisioning.updates.book import Letter
+from provisioning.updates.judging import Shown
+from provisioning.updates.states import Record
 from tests.measured import Check
 from tests.release.publishing import Publisher
 from tests.updates.household import Household, furnish, new_file, put
 
 QUICK = 24
-_MOMENTS = ("offered", "downloading", "staged", "trial", "probation", "committed", "idle")
+_WELL = (
+    "checked",
+    "offered",
+    "reserved",
+    "downloading",
+    "verified",
+    "staged",
+    "trial",
+    "probation",
+    "committed",
+    "gc",
+    "idle",
+)
+_BADLY = ("rollback", "reported", "after")  # of a release that does badly, and the rest after it
 _MOST_ROUNDS = 120
 _SIZE = 600_000
 
@@ -98,7 +113,7 @@ _LINKS: tuple[Callable[[Path], None], ...] = (_lose, _elsewhere, _nowhere, _no_l
 class Tear:
     """One damage at one moment."""
 
-    moment: str
+    moment: str  # a state; of a release that does badly where it stands among _BADLY
     file: str  # below the folder of models
     how: Callable[[Path], None]
 
@@ -114,19 +129,21 @@ class Site:
     publisher: Publisher
     old: Model
 
-    def house(self, folder: Path) -> Household:
-        """A house on such a folder."""
+    def house(self, folder: Path, *, badly: bool = False) -> Household:
+        """A house on such a folder, in which the new model does well or badly."""
         house = furnish(
             folder, self.old, root=self.publisher.root, urls=[self.publisher.url], policy="automatic"
         )
         house.brain.answers_a_look = 30
+        if badly:
+            house.brain.shows["new"] = Shown(ended="crashed")
         return house
 
 
 def measure(folder: Path, *, quick: bool) -> list[Check]:
     """Tears everything, one after another."""
     place = site(folder)
-    tears = list(every(place))
+    tears = chosen(list(every(place)))
     if quick:
         tears = random.Random(2).sample(tears, QUICK)
     wrong = []
@@ -148,19 +165,22 @@ def site(folder: Path) -> Site:
     publisher = Publisher(folder / "repository")
     publisher.add(new_file(folder / "made", "new", size=_SIZE), name="new", title="New")
     old = put(folder / "work", "old", seed=1, size=100_000)
+    _copy(folder / "work", folder / "badly")
     place = Site(folder, publisher, old)
-    house = place.house(folder / "work")
-    house.machine.parts.book._wrote = lambda record: _keep(folder, str(record.state))
-    house.owner.check()
-    house.until("gc")
-    house.machine.parts.book.tell(Letter(key="update-0-x", subject="A letter", text="A text", at=1.0))
-    house.until("idle")
+    for work, moments in (("work", _WELL), ("badly", _BADLY)):
+        house = place.house(folder / work, badly=work == "badly")
+        house.machine.parts.book._wrote = _Keeping(folder, folder / work, moments)
+        house.owner.check()
+        house.until("gc", "reported")
+        house.machine.parts.book.tell(Letter(key="update-0-x", subject="A letter", text="A text", at=1.0))
+        house.until("idle")
+    _copy(folder / "badly", folder / "kept" / "after")
     return place
 
 
 def every(place: Site) -> Iterator[Tear]:
     """Each file at each moment, each way."""
-    for moment in _MOMENTS:
+    for moment in (*_WELL, *_BADLY):
         kept = place.folder / "kept" / moment
         for path in sorted(kept.rglob("*")):
             name = str(path.relative_to(kept))
@@ -170,14 +190,29 @@ def every(place: Site) -> Iterator[Tear]:
                 yield from (Tear(moment, name, how) for how in _FILES if path.stat().st_size or how != _flip)
 
 
+def chosen(tears: list[Tear]) -> list[Tear]:
+    """Every way for what says where an update stands and what serves; of each other file two ways at each moment."""
+    chance = random.Random(4)
+    groups: dict[tuple[str, str], list[Tear]] = {}
+    for tear in tears:
+        groups.setdefault((tear.moment, tear.file), []).append(tear)
+    return [
+        tear
+        for (_, file), ways in groups.items()
+        for tear in (
+            ways if file == "updates/state.json" or file.startswith("sets/") else chance.sample(ways, 2)
+        )
+    ]
+
+
 def torn(place: Site, tear: Tear) -> str:
     """What is wrong after one damage; empty: nothing."""
     folder = place.folder / "torn"
     shutil.rmtree(folder, ignore_errors=True)
     _copy(place.folder / "kept" / tear.moment, folder)
     tear.how(folder / tear.file)
-    house = place.house(folder)
-    tried = tear.moment in ("probation", "committed", "idle")
+    house = place.house(folder, badly=tear.moment in _BADLY)
+    tried = tear.moment in ("probation", "committed", "gc", "idle")
     try:
         return _wrong(house, tried=tried)
     except Exception as broken:  # noqa: BLE001 - whatever it is, that is what is to be seen
@@ -204,9 +239,18 @@ def _wrong(house: Household, *, tried: bool) -> str:
     return ""
 
 
-def _keep(folder: Path, state: str) -> None:
-    if state in _MOMENTS and not (folder / "kept" / state).exists():
-        _copy(folder / "work", folder / "kept" / state)
+@dataclass(frozen=True)
+class _Keeping:
+    """Keeps a copy of a house at each of some moments."""
+
+    folder: Path
+    house: Path
+    moments: tuple[str, ...]
+
+    def __call__(self, record: Record) -> None:
+        kept = self.folder / "kept" / str(record.state)
+        if str(record.state) in self.moments and not kept.exists():
+            _copy(self.house, kept)
 
 
 def _copy(source: Path, target: Path) -> None:
