@@ -23,7 +23,6 @@ from provisioning.updates.mending import mend
 from provisioning.updates.parts import Parts
 from provisioning.updates.pausing import PausedError
 from provisioning.updates.refusals import RefusedError
-from provisioning.updates.release import Release
 from provisioning.updates.states import Event, Record, State
 from provisioning.updates.steps import Next, Steps, read
 from provisioning.updates.watching import Watching
@@ -84,10 +83,6 @@ class Machine:
             self._stopping = True
             self.news.notify_all()
         self._thread.join(timeout=5)
-
-    def release(self) -> Release | None:
-        """The release that the update is about."""
-        return read(self.record) if self.record.release else None
 
     def write(self, record: Record) -> None:
         """First it is written, then it is so. To be called with `news` held.

@@ -15,8 +15,8 @@ from agent.models.sets import ModelSet
 from provisioning.updates import probation
 from provisioning.updates.owner import Owner
 from provisioning.updates.release import Release
-from provisioning.updates.states import State, Watch
-from provisioning.updates.steps import sentence
+from provisioning.updates.states import Record, State, Watch
+from provisioning.updates.steps import read, sentence
 from provisioning.updates.update import Machine
 
 _MEGABYTE = 1_000_000
@@ -40,19 +40,19 @@ def told(machine: Machine, owner: Owner) -> dict[str, Any]:
     """All that there is to tell, in JSON's types."""
     parts, record = machine.parts, machine.record
     active, previous = parts.sets.active(), parts.sets.previous()
-    release, why_not = machine.release(), owner.why_not_back()
+    release, why_not = read(record) if record.release else None, owner.why_not_back()
     letters, history = parts.book.letters(), parts.book.history()
     return {
         "policy": parts.wishes.policy,
         "step": str(record.state),
-        "sentence": _sentence(machine, release),
+        "sentence": _sentence(machine, record, release),
         "busy": record.busy,
         "active": _set(active, machine),
         "previous": _set(previous, machine) if previous and previous != active else None,
         "can_go_back": not why_not,
         "why_not_back": why_not,
-        "offer": _offer(machine, release) if release else None,
-        "progress": _progress(machine),
+        "offer": _offer(machine, record, release) if release else None,
+        "progress": _progress(machine, record),
         "checked_at": machine.looking.at,
         "next_check_in": round(machine.looking.again_in) if parts.wishes.source else None,
         "warning": parts.source.warning() or machine.looking.warning,
@@ -75,8 +75,8 @@ def notice(machine: Machine) -> dict[str, Any] | None:
     return {"key": f"{ended.seq}-{ended.reason}", "at": ended.when, "sentence": ended.sentence}
 
 
-def _sentence(machine: Machine, release: Release | None) -> str:
-    record, waits = machine.record, machine.looking.waits
+def _sentence(machine: Machine, record: Record, release: Release | None) -> str:
+    waits = machine.looking.waits
     trouble = machine.trouble.sentence
     if record.state == State.IDLE:
         if not machine.parts.wishes.source:
@@ -97,8 +97,8 @@ def _sentence(machine: Machine, release: Release | None) -> str:
     return f"{text} {trouble}".strip()
 
 
-def _offer(machine: Machine, release: Release) -> dict[str, Any]:
-    record, model = machine.record, release.model
+def _offer(machine: Machine, record: Record, release: Release) -> dict[str, Any]:
+    model = release.model
     signed = record.origin == "signed"
     offered = record.state in (State.CHECKED, State.OFFERED, State.RESERVED)
     return {
@@ -117,11 +117,11 @@ def _offer(machine: Machine, release: Release) -> dict[str, Any]:
     }
 
 
-def _progress(machine: Machine) -> dict[str, Any] | None:
+def _progress(machine: Machine, record: Record) -> dict[str, Any] | None:
     done, total = machine.progress
     if not total:
         return None
-    word = "passages" if machine.record.state == State.TRIAL else "bytes"
+    word = "passages" if record.state == State.TRIAL else "bytes"
     return {"done": done, "total": total, "word": word}
 
 
