@@ -79,7 +79,8 @@ def _arriving(blobs: Blobs, kept: set[str]) -> int:
         # A journal may have been left alone by a kill.
         files = [path for path in (blobs.part(sha256), blobs.journal(sha256)) if path.exists()]
         touched = max((path.stat().st_mtime for path in files), default=0.0)
-        if sha256 in kept or time.time() - touched < _STALE_S:
+        arrived = blobs.names_of(sha256) > 0 and not blobs.part(sha256).exists()  # killed right after that
+        if not arrived and (sha256 in kept or time.time() - touched < _STALE_S):
             continue
         freed += sum(path.stat().st_blocks * 512 for path in files)
         with writing():

@@ -137,3 +137,14 @@ def test_what_is_on_its_way_goes_only_when_nobody_has_touched_it_for_long(
     part.unlink()
     house.collect([])
     assert house.blobs.arriving() == []
+
+
+def test_the_journal_of_a_file_that_has_arrived_goes_at_once(
+    house: Storehouse, releases: list[Release]
+) -> None:
+    serve(house, 1, releases[0].model, None)
+    journal = house.blobs.journal(releases[0].files[0].sha256)
+    journal.write_bytes(b"left by a kill right after the file had its name")
+    house.collect([])
+    assert not journal.exists()
+    assert here(house, releases) == [1]
