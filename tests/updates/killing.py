@@ -14,6 +14,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from agent.models.blobs import Blobs
 from agent.models.catalogue import Model
 from agent.models.sets import Sets
 from agent.models.shelf import sha256
+from provisioning.updates.judging import Shown
 from tests.measured import Check
 from tests.release.publishing import Publisher
 from tests.updates.household import Household, furnish, new_file, put
@@ -39,18 +41,34 @@ _TIMED_OUT = 90  # seconds of one run, enforced by the kernel
 
 
 @dataclass(frozen=True)
+class Story:
+    """What happens in a run, if nobody dies."""
+
+    name: str
+    pristine: Path  # a folder of models before it
+    outcome: str  # that the history tells at its end
+    serves: str  # the model that answers then
+    badly: bool = False  # the new model crashes in its trial
+    begins: str = ""  # the state from which on it is another than the first story; empty: from its beginning
+
+
+@dataclass(frozen=True)
 class Point:
     """Where to die."""
 
+    story: Story
     kind: str  # operation: before the n-th; received: with the n-th byte; written: in the midst of a write, with the n-th byte
     number: int
+
+    def __str__(self) -> str:
+        return f"{self.story.name}, {self.kind} {self.number}"
 
 
 @dataclass(frozen=True)
 class Site:
     """What all runs share."""
 
-    pristine: Path  # a folder of models before the update
+    stories: tuple[Story, ...]
     scratch: Path
     old: Model
     root: bytes
@@ -82,43 +100,71 @@ def site(folder: Path) -> Iterator[Site]:
     publisher = Publisher(folder / "repository")
     publisher.add(new_file(folder / "made", "new", size=_SIZE), name="new", title="New")
     old = put(folder / "pristine", "old", seed=1)
+    stories = (
+        Story("kept", folder / "pristine", "committed", "new"),
+        Story("put back", folder / "pristine", "rolled_back", "old", badly=True, begins="trial"),
+        Story("gone back", folder / "committed", "went_back", "old"),
+    )
     with _served(publisher.folder) as url:
-        yield Site(folder / "pristine", folder / "scratch", old, publisher.root, url)
+        place = Site(stories, folder / "scratch", old, publisher.root, url)
+        kept = _fresh(place, stories[0])
+        assert _forked(lambda: _run(place, stories[0], kept, lambda _house: None)) == 0
+        _copy(kept, folder / "committed")
+        yield place
 
 
 def places(place: Site, *, quick: bool) -> list[Point]:
-    """Every operation that a whole update does on the disk, and random bytes of what it fetches and writes."""
-    counts = _fresh(place) / "counts"
-    status = _forked(lambda: _run(place, counts.parent, Counting(counts)))
-    assert status == 0, f"the undisturbed update ended with {status}"
-    operations, received, written = map(int, counts.read_text().split())
-    chance = random.Random(1)
-    every = range(1, operations + 1)
-    chosen = [Point("operation", n) for n in (chance.sample(every, QUICK) if quick else every)]
-    for kind, most in (("received", received), ("written", written)):
-        count = QUICK // 2 if quick else BYTES // 2
-        chosen.extend(Point(kind, chance.randrange(1, most)) for _ in range(count))
+    """Every operation that each story does on the disk, and random bytes of what is fetched and written."""
+    chance, chosen = random.Random(1), []
+    for story in place.stories:
+        first, operations, received, written = _counts(place, story)
+        every = range(first, operations + 1)
+        chosen += [
+            Point(story, "operation", n) for n in (chance.sample(every, QUICK // 3) if quick else every)
+        ]
+        if story is place.stories[0]:
+            count = QUICK // 3 if quick else BYTES // 2
+            for kind, most in (("received", received), ("written", written)):
+                chosen += [Point(story, kind, chance.randrange(1, most)) for _ in range(count)]
     return chosen
+
+
+def _counts(place: Site, story: Story) -> list[int]:
+    """The first operation of an undisturbed run that counts, how many there are, and the bytes received and written."""
+    counts = _fresh(place, story) / "counts"
+    status = _forked(lambda: _run(place, story, counts.parent, Counting(counts, story.begins)))
+    assert status == 0, f"{story.name}: the undisturbed run ended with {status}"
+    return list(map(int, counts.read_text().split()))
 
 
 def die_and_look(place: Site, point: Point) -> str:
     """One death, and what is wrong after it; empty: nothing."""
-    folder = _fresh(place)
-    status = _forked(lambda: _run(place, folder, Dying(point)))
+    folder, story = _fresh(place, point.story), point.story
+    status = _forked(lambda: _run(place, story, folder, Dying(point)))
     if status != -signal.SIGKILL:
         return f"{point}: it did not die, but ended with {status}"
     wrong = looked(place, folder)
     if not wrong:
-        status = _forked(lambda: _run(place, folder, lambda _house: None))
-        wrong = f"the next start ended with {status}" if status else looked(place, folder, done=True)
+        status = _forked(lambda: _run(place, story, folder, lambda _house: None))
+        wrong = (
+            f"the next start ended with {status}"
+            if status
+            else looked(place, folder, at_the_end=story.serves)
+        )
     return f"{point}: {wrong}" if wrong else ""
 
 
-def looked(place: Site, folder: Path, *, done: bool = False) -> str:
-    """What is wrong with a house as it lies there; empty: nothing."""
+def looked(place: Site, folder: Path, *, at_the_end: str = "") -> str:
+    """What is wrong with a house as it lies there; empty: nothing.
+
+    Args:
+        place: What all runs share.
+        folder: The house's models.
+        at_the_end: The model that must answer; empty: either may, since the story has not come to its end.
+    """
     house = place.house(folder)
     serves = house.serves
-    if house.brain.unverified or serves not in (("new",) if done else ("old", "new")):
+    if house.brain.unverified or serves not in ((at_the_end,) if at_the_end else ("old", "new")):
         return f"{serves or 'nothing'} serves, unverified: {house.brain.unverified}"
     if serves == "new" and not (folder / "tried").exists():
         return "the new model serves without a trial"
@@ -130,7 +176,7 @@ def looked(place: Site, folder: Path, *, done: bool = False) -> str:
         shelf = house.machine.parts.shelf
         if shelf.installed(model) and sha256(shelf.path(model)) != model.files[0].sha256:
             return f"{model.name} counts as installed and is not what it must be"
-    if done and blobs.arriving():
+    if at_the_end and blobs.arriving():
         return f"left over: {blobs.arriving()}"
     return ""
 
@@ -138,17 +184,23 @@ def looked(place: Site, folder: Path, *, done: bool = False) -> str:
 class Counting:
     """Counts what a whole update does."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, file: Path, begins: str) -> None:
+        self._file, self._begins = file, begins
+        self._first = 0
         self._done = {"operation": 0, "received": 0, "written": 0}
 
-    def __call__(self, _house: Household) -> None:
+    def __call__(self, house: Household) -> None:
+        self._house = house
         _instrument(self._count)
 
     def _count(self, kind: str, amount: int, _write: Callable[[int], object]) -> None:
         self._done[kind] += amount
+        if not self._first and self._begins in ("", str(self._house.machine.record.state)):
+            self._first = self._done["operation"] or 1
         descriptor = _open(self._file, os.O_WRONLY | os.O_CREAT, 0o600)
-        _pwrite(descriptor, " ".join(f"{count:9}" for count in self._done.values()).encode(), 0)
+        _pwrite(
+            descriptor, " ".join(f"{count:9}" for count in (self._first, *self._done.values())).encode(), 0
+        )
         os.close(descriptor)
 
 
@@ -206,8 +258,8 @@ def _counted(
     return counted
 
 
-def _run(place: Site, folder: Path, prepare: Callable[[Household], None]) -> None:
-    """Takes the update as far as it goes."""
+def _run(place: Site, story: Story, folder: Path, prepare: Callable[[Household], None]) -> None:
+    """Takes a story as far as it goes."""
     house = place.house(folder)
     tried = house.brain.trial
 
@@ -217,26 +269,37 @@ def _run(place: Site, folder: Path, prepare: Callable[[Household], None]) -> Non
         return tried(model, *more)
 
     house.brain.trial = trial  # type: ignore[assignment]
+    if story.badly:
+        house.brain.shows["new"] = Shown(ended="crashed")
     prepare(house)
     for _ in range(_MOST_ROUNDS):
         house.step()
-        history = house.machine.parts.book.history()
+        outcomes = [each.outcome for each in house.machine.parts.book.history()]
         if house.machine.record.state == "idle":
-            if history:
+            if outcomes[:1] == [story.outcome]:
                 break
-            house.owner.check()
-    outcomes = [each.outcome for each in house.machine.parts.book.history()]
-    if outcomes != ["committed"] or house.brain.unverified:
+            _say(house, story)
+    if outcomes[:1] != [story.outcome] or house.brain.unverified:
         os._exit(3)
 
 
-def _fresh(place: Site) -> Path:
+def _say(house: Household, story: Story) -> None:
+    """What the owner says for it to go on."""
+    if story.outcome == "went_back":
+        house.owner.back()
+    else:
+        house.owner.check()
+
+
+def _fresh(place: Site, story: Story) -> Path:
     shutil.rmtree(place.scratch, ignore_errors=True)
-    shutil.copytree(place.pristine, place.scratch)
-    for record in place.scratch.rglob("*.verified"):  # it knows the time of the file, which a copy has not
-        record.unlink()
-    assert place.house(place.scratch).machine.parts.shelf.adopt(place.old)
+    _copy(story.pristine, place.scratch)
     return place.scratch
+
+
+def _copy(source: Path, target: Path) -> None:
+    """With its links, hard ones too, and its times."""
+    subprocess.run(["cp", "-a", source, target], check=True)
 
 
 def _forked(work: Callable[[], None]) -> int:
