@@ -329,6 +329,7 @@ def _served(folder: Path) -> Iterator[str]:
         try:
             from tests.fakes.mirror import Mirror
 
+            os.dup2(_open(os.devnull, os.O_WRONLY), 2)  # it says of each client that dies that it did
             with Mirror(folder) as mirror:
                 os.write(writing, mirror.url.encode())
                 os.close(writing)
