@@ -12,7 +12,7 @@ from typing import Any
 
 from agent.models.catalogue import Model
 from agent.models.sets import ModelSet
-from provisioning.updates import probation
+from provisioning.updates import probation, trust
 from provisioning.updates.owner import Owner
 from provisioning.updates.release import Release
 from provisioning.updates.states import Record, State, Watch
@@ -81,7 +81,7 @@ def _sentence(machine: Machine, record: Record, release: Release | None) -> str:
     if record.state == State.IDLE:
         if not machine.parts.wishes.source:
             return "No update server is set; models change only when you bring one."
-        return machine.looking.trouble or "There is nothing new that suits this box."
+        return machine.looking.trouble or _nothing(machine)
     done, total = machine.progress
     text = _SENTENCES[record.state].format(
         title=f"{release.model.title} {release.version}"
@@ -95,6 +95,14 @@ def _sentence(machine: Machine, record: Record, release: Release | None) -> str:
         why=sentence(record) if record.reason else "",
     )
     return f"{text} {trouble}".strip()
+
+
+def _nothing(machine: Machine) -> str:
+    if machine.looking.at is not None:
+        return "There is nothing new that suits this box."
+    if machine.parts.wishes.policy == trust.NEVER:
+        return "You chose that nobody looks for new models."
+    return "New models have not been looked for since the start."
 
 
 def _offer(machine: Machine, record: Record, release: Release) -> dict[str, Any]:

@@ -39,7 +39,10 @@ def test_a_house_that_never_updated_says_so(house: Household, client: FlaskClien
     told = client.get("/state").json
     assert told
     assert (told["step"], told["busy"], told["offer"], told["active"]) == ("idle", False, None, None)
-    assert told["sentence"] == "There is nothing new that suits this box."
+    assert told["sentence"] == "New models have not been looked for since the start."
+    client.post("/check")
+    house.step()
+    assert client.get("/state").json["sentence"] == "There is nothing new that suits this box."  # type: ignore[index]
     assert (told["can_go_back"], told["why_not_back"]) == (False, "There is no model to go back to.")
 
 
