@@ -68,12 +68,13 @@ bench: ## set up the peers and compare the brain with them (25 minutes); less wi
 
 BOARD := pc
 MODEL :=
+UPDATES :=
 FRESH :=
 PLAN :=
 .PHONY: image
-image: ## the file to flash, for BOARD=pc|arm64|rpi (5 minutes, the first time 25); MODEL=none or a name, FRESH=1, PLAN=1 only says how
+image: ## the file to flash, for BOARD=pc|arm64|rpi (5 minutes, the first time 25); MODEL=none or a name, UPDATES=folder of `nisse release factory`, FRESH=1, PLAN=1 only says how
 	@provisioning/setup.sh image $(BOARD)
-	@$(PYTHON) -m provisioning.image --board $(BOARD) $(if $(MODEL),--model $(MODEL)) $(if $(FRESH),--fresh) $(if $(PLAN),--plan)
+	@$(PYTHON) -m provisioning.image --board $(BOARD) $(if $(MODEL),--model $(MODEL)) $(if $(UPDATES),--updates $(UPDATES)) $(if $(FRESH),--fresh) $(if $(PLAN),--plan)
 
 .PHONY: bundle
 bundle: ## the installer for a board that keeps its own system, BOARD=jetson (the first time 20 minutes: the engine is compiled); PLAN=1 only says how
@@ -109,6 +110,13 @@ test-image-full: ## the same, with bad updates, ten power cuts, factory reset an
 	@$(PYTHON) -m provisioning.image --board pc --model $(TEST_MODEL) --out build/test-image/pc
 	-@$(PYTHON) -m pytest -m "image or image_full" $(ONLY_IMAGE)
 	@$(PYTHON) -m tests.image.report
+
+QUICK :=
+PARTS :=
+.PHONY: test-updates
+test-updates: ## what an update of the models survives: kills, torn files, lying servers, cut lines, full disks (an hour); less with QUICK=1
+	@provisioning/setup.sh test
+	@$(PYTHON) -m tests.updates $(if $(QUICK),--quick) --only "$(PARTS)"
 
 .PHONY: clean
 clean: ## remove what was built or fetched here (not what the house knows)

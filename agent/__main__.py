@@ -45,7 +45,8 @@ def main() -> int:
 
 
 def _dispatch(command: str, words: list[str]) -> int:
-    if command in SERVICES:
+    # `nisse updates` starts the service, as the supervisor does; with a word behind it, it is the command of that name.
+    if command in SERVICES and not (words and command in registry.names("agent.commands")):
         return _serve(command)
     if command == "channel":
         return _channel(words[0] if words else "")

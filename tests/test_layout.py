@@ -16,6 +16,7 @@ GROUND = {
     "alive",
     "claim",
     "database",
+    "durable",
     "embed",
     "errors",
     "house_settings",

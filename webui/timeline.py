@@ -76,7 +76,9 @@ def shown(row: Mapping[str, Any], viewer: str) -> Shown:
     sender = str(row["name"] or row["sender"])
     private = row["person"] not in (None, viewer)
     title = str(row["subject"]) or ("A mail" if private else "(no subject)")
-    if row["is_notice"]:
+    if row["rule"] == "announcement":
+        title = f"To {sender}: {row['subject'] or 'what owners are told'}"
+    elif row["is_notice"]:
         title = f"A notice to {sender}: one mail too many"
     bad = bool(row["returned"]) or row["state"] == "refused" or (row["answer"] or {}).get("state") == "failed"
     return Shown(

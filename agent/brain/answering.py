@@ -42,6 +42,12 @@ _DONE = "data: [DONE]\n\n"
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 _tokens = prometheus_client.Counter("nisse_brain_tokens_total", "Tokens worked on", ["kind"])
+_answers = prometheus_client.Counter("nisse_brain_answers_total", "Answers given to their end")
+
+
+def given() -> int:
+    """How many answers this process has given to their end."""
+    return int(prometheus_client.REGISTRY.get_sample_value("nisse_brain_answers_total") or 0)
 
 
 def add_routes(app: Flask, loader: Loader) -> None:
@@ -160,6 +166,7 @@ def _counted(answers: Sequence[Answer]) -> Iterator[tuple[int, Piece]]:
     """The pieces of all answers, counted."""
     for index, piece in pieces(answers):
         if piece.finish:
+            _answers.inc()
             _tokens.labels("prompt").inc(piece.prompt_tokens - piece.reused_tokens)
             _tokens.labels("reused").inc(piece.reused_tokens)
             _tokens.labels("answer").inc(piece.answer_tokens)

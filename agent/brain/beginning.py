@@ -15,6 +15,7 @@ from agent.brain.fit import MEGABYTE, Wish
 from agent.brain.loading import Loader
 from agent.brain.supply import Supply
 from agent.models import catalogue
+from agent.models.sets import Sets
 from agent.models.shelf import Shelf
 from agent.settings import Settings
 
@@ -38,7 +39,7 @@ def loader(settings: Settings) -> Loader:
     every = catalogue.load()
     conditions = f"{every.of_role('chat')} {wish}"
     deaths = Deaths(settings.folder("brain") / "serving.json", conditions=conditions)
-    supply = Supply(every, Shelf(settings.models_folder))
+    supply = Supply(every, Shelf(settings.models_folder), Sets(settings.models_folder))
     return Loader(supply, wish, look=lambda: box.look(_devices), deaths=deaths)
 
 

@@ -3,7 +3,8 @@
 Owns: a small file, and the rule. A process that serves a model writes which one, and how often the kernel had killed for want of
 memory by then: in its own control group where there is one, else on the box. As long as it lives on, what is killed are others, and
 it takes note. If it did not end in good order and the kernel has killed since, that was such a death. It counts until the box is started
-anew, or other models or settings are at hand: then conditions are new, and the model may try again.
+anew, or other models or settings are at hand: then conditions are new, and the model may try again. Any other end without order is
+counted as well, for those who watch over a new model.
 Does not know: what a death leads to (`fit`), or how a model is loaded.
 """
 
@@ -44,6 +45,7 @@ class Deaths:
         self._lock = threading.Lock()
         self._serving: dict[str, Any] | None = None  # as this process wrote it
         self.counts: dict[str, int] = {}  # by the model's name
+        self.crashes: dict[str, int] = {}  # ends without order of whatever kind, by the model's name
         self.notice = ""  # for the owner
         self._look()
 
@@ -74,15 +76,22 @@ class Deaths:
             if not same:
                 return
             self.counts = {str(name): int(count) for name, count in known["deaths"].items()}
+            self.crashes = {str(name): int(count) for name, count in known.get("crashes", {}).items()}
             self.notice = str(known["notice"])
             self._judge(known["serving"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            self.counts, self.notice = {}, ""  # none yet, or torn: as if nothing had happened
+            # None yet, or torn: as if nothing had happened.
+            self.counts, self.crashes, self.notice = {}, {}, ""
 
     def _judge(self, serving: dict[str, Any] | None) -> None:
-        if serving is None or not _risen(serving["kills"], self._kills()):
+        if serving is None:
             return
         model = str(serving["model"])
+        if not serving.get("counted"):
+            self.crashes[model] = self.crashes.get(model, 0) + 1
+        if not _risen(serving["kills"], self._kills()):
+            self._write({**serving, "counted": True})
+            return
         self.counts[model] = self.counts.get(model, 0) + 1
         self.notice = (
             f"The box ran out of memory with {serving['title']} and conversations of {serving['context']} tokens. "
@@ -107,6 +116,7 @@ class Deaths:
             "boot": self._boot,
             "conditions": self._conditions,
             "deaths": self.counts,
+            "crashes": self.crashes,
             "notice": self.notice,
             "serving": serving,
         }

@@ -26,20 +26,35 @@ _KEPT_S = 300.0  # the model stays in memory so long after the last call
 class Embedder:
     """One embedding model, one call at a time."""
 
-    def __init__(self, shelf: Shelf, model: Model, *, kept: float = _KEPT_S) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        model: Model,
+        *,
+        kept: float = _KEPT_S,
+        follow: Callable[[], Model | None] = lambda: None,
+    ) -> None:
         """Loads nothing yet.
 
         Args:
             shelf: Where the model lies.
             model: The catalogue's embedding model.
             kept: Seconds after the last call until its memory is given back.
+            follow: Which model it is now, where that may change; None: the one above.
         """
-        self.model = model
+        self._first = self._held = model
+        self._shelf = shelf
+        self._follow = follow
         self._embedding = Embedding(shelf, model)
         self._kept = kept
         self._places = threading.BoundedSemaphore(1 + _WAITING)
         self._turn = threading.Lock()
         self._timer: threading.Timer | None = None
+
+    @property
+    def model(self) -> Model:
+        """The model that embeds from the next call on."""
+        return self._follow() or self._first
 
     @property
     def dimensions(self) -> int | None:
@@ -96,6 +111,10 @@ class Embedder:
             self._places.release()
 
     def _demand(self) -> None:
+        if self.model != self._held:
+            self._unload()
+            self._held = self.model
+            self._embedding = Embedding(self._shelf, self._held)
         if not self._embedding.load():
             raise ModelError(
                 self._embedding.problem or f"{self.model.title} is not on the shelf yet.",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import brain
-from agent.brain import Asker, Options, Prompt, Queue, Request, Turn, header
+from agent.brain import Asker, Options, Prompt, Queue, Request, Turn
 from agent.brain.calling import lowered
 from agent.brain.llama import grammar, library
 from agent.brain.llama.engine import LlamaEngine
@@ -21,7 +21,8 @@ from agent.brain.llama.job import Job
 from agent.brain.llama.saved import Saved
 from agent.brain.llama.weights import Weights
 from agent.brain.pressure import Pressure
-from agent.errors import RequestError
+from agent.errors import ModelError, RequestError
+from agent.models import described, gguf_header
 from agent.models.shape import Shape
 
 _DAYS_WRITES = 4  # times what may lie on the disk is what may be written to it in a day
@@ -33,7 +34,10 @@ def shape(path: Path) -> Shape:
     Raises:
         ModelError: It is no such file.
     """
-    return header.read(path)
+    try:
+        return described.shape(gguf_header.read(path), path.name)
+    except OSError as missing:
+        raise ModelError(f"{path.name} cannot be read: {missing.strerror}.") from missing
 
 
 class Runtime(brain.Runtime):

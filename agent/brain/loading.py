@@ -1,8 +1,8 @@
 """Getting a model into memory: choosing it, waiting for its file, changing over to it, stepping down when it does not load.
 
 Owns: the thread that does this, and the state that people are told meanwhile.
-Does not know: how files come onto the shelf (the updates service fetches them), which model suits a box (`fit`), nor what is asked of
-the model.
+Does not know: how files come onto the shelf (the updates service fetches them), which model suits a box (`fit`), what is asked of the
+model, nor for what its memory is lent (`trial`).
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ import dataclasses
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from agent import logs, registry
-from agent.brain import Runtime
+from agent.brain import Runtime, facts
 from agent.brain.deaths import Deaths
 from agent.brain.fit import Box, Plan, Wish
 from agent.brain.fit.choosing import GIVEN_UP, choose
 from agent.brain.leasing import Leases
+from agent.brain.lending import Lending
 from agent.brain.supply import Supply
 from agent.errors import ModelError, NisseError
 from agent.models.catalogue import Model
@@ -67,20 +69,22 @@ class Loader:
             look: Looks at the box.
             deaths: What became of earlier processes.
         """
-        self.catalogue, self.shelf = supply.catalogue, supply.shelf
-        self._supply, self._wish, self._look, self._deaths = supply, wish, look, deaths
+        self.supply, self.shelf = supply, supply.shelf
+        self._wish, self._look, self._deaths = wish, look, deaths
         self._elsewhere: Callable[[], Loaded | None] = lambda: None
         self._aliases: tuple[str, ...] = ()
         self._leases: Leases[Loaded] = Leases()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="loading", daemon=True)
         self._reloading = threading.Condition()
+        self.lending = Lending(self._reloading)
         self._reload_asked = False
         self._reloads = 0
         self._failures: dict[str, int] = {}  # to load, by model
         self._troubles: list[str] = []
         self._break = ""  # why the last round came to no end
         self._box: Box | None = None
+        self._in_force = supply.in_force
         self._target: Plan | None = None
         self.loading = False
         self.seconds = 0.0  # that the loading took
@@ -93,7 +97,8 @@ class Loader:
     def close(self) -> None:
         """Ends all answers, then the waiting, and gives the model's memory back."""
         self._stop.set()
-        self._wake()
+        with self._reloading:
+            self._reloading.notify_all()
         self._deaths.ends()  # first: a load may go on until the process is killed
         self._give_out_nothing()
         if self._thread.is_alive():
@@ -124,6 +129,19 @@ class Loader:
         """The model that should answer."""
         return self._target.model if self._target else None
 
+    def plan_alone(self, model: Model) -> Plan:
+        """How this box would load a model whose file is here, without anything better to choose.
+
+        Raises:
+            ModelError: The file does not tell what it needs.
+        """
+        wish = dataclasses.replace(self._wish, named="")
+        return choose(self.supply.alone(model), self._box or self._look(), wish)
+
+    def spare(self) -> int:
+        """Megabytes that models may take on this box."""
+        return (self._box or self._look()).memory - self._wish.reserve
+
     @property
     def plan(self) -> Plan | None:
         """What this box should do, as far as that is known."""
@@ -131,7 +149,7 @@ class Loader:
 
     def consider(self, box: Box) -> Plan:
         """What another box would do with the same models and wishes, had its owner named none."""
-        return choose(self._supply.stock({}), box, dataclasses.replace(self._wish, named=""))
+        return choose(self.supply.stock({}), box, dataclasses.replace(self._wish, named=""))
 
     def lease(self, patience: float = _PATIENCE_S) -> AbstractContextManager[Loaded]:
         """The model that answers, for as long as the context lasts.
@@ -173,33 +191,26 @@ class Loader:
     def info(self) -> dict[str, Any]:
         """How far it is, for `/info`."""
         target, loaded = self._target, self.loaded
-        plan = loaded.plan if loaded else None
+        plan, in_force = loaded.plan if loaded else None, self.supply.in_force
         return {
             "ready": loaded is not None,
             "state": self.state,
             "notice": self._deaths.notice,
+            "crashes": dict(self._deaths.crashes),
+            "set": in_force.seq if in_force else 0,
             "model": loaded.model.name if loaded else None,
-            "wanted": self._describe(target.model) if target else None,
+            "wanted": facts.described(target.model, self.shelf) if target else None,
             "loading": self.loading,
             "context": loaded.runtime.context if loaded else None,
             "load_seconds": round(self.seconds, 2),
             "why": list(plan.why if plan else target.why if target else ()),
-            "options": _plain(plan.options) if plan else None,
-            "memory": _plain(plan.footprint) | {"total": plan.footprint.box} if plan else None,
-            "box": _plain(dataclasses.replace(self._box, flags=())) if self._box else None,
+            "options": facts.plain(plan.options) if plan else None,
+            "memory": facts.plain(plan.footprint) | {"total": plan.footprint.box} if plan else None,
+            "box": facts.plain(dataclasses.replace(self._box, flags=())) if self._box else None,
         }
 
     def _nothing_yet(self) -> NisseError:
         return ModelError(self.state, hint="Try again in a while.", retry_after=_SOON_S)
-
-    def _describe(self, model: Model) -> dict[str, Any]:
-        return {
-            "name": model.name,
-            "title": model.title,
-            "filename": model.files[0].name,
-            "size": model.size,
-            "installed": self.shelf.installed(model),
-        }
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -230,15 +241,21 @@ class Loader:
     def _round(self) -> None:
         """Looks once what should answer, and sees to it as far as the files are here."""
         self._deaths.survives()
-        reload = self._reload_asked
-        if reload:
+        if self.lending.wanted:
+            self._lend()
+            return
+        self.lending.taken_back()
+        reload, in_force = self._reload_asked, self.supply.in_force
+        if reload or in_force != self._in_force:
+            self._in_force = in_force
             self._forgive()
         target = self._choose()
         serving = self._leases.held
         if serving is None or reload:
             self._bring(_RELOAD_GRACE_S)
         elif self._can_change(serving, target):
-            self._bring(0)
+            # An update is waited for by nobody, but all are to be answered by the same: it need not find everybody idle.
+            self._bring(_RELOAD_GRACE_S)
         if self._leases.held is None and self._troubles:
             self._rest(_AGAIN_S)
             self._forgive()
@@ -246,20 +263,34 @@ class Loader:
     def _can_change(self, serving: Loaded, target: Plan) -> bool:
         """Whether the wanted model is here at last, and nobody uses the other one."""
         here = serving.model != target.model and self.shelf.installed(target.model)
-        return here and self._leases.change_if_idle()
+        return here and (self.supply.in_force is not None or self._leases.change_if_idle())
+
+    def _lend(self) -> None:
+        """Unloads the model for a while. Those who ask wait meanwhile, and are told why."""
+        if self._leases.held is not None:
+            self.state = "I try another model, which needs all my memory. I am back in some minutes."
+            self._let_go(_RELOAD_GRACE_S)
+        self.lending.give()
 
     def _choose(self) -> Plan:
         assert self._box is not None  # noqa: S101 - looked at before
-        plan = choose(self._supply.stock(self._all_deaths()), self._box, self._wish)
+        deaths = self._all_deaths()
+        plan = choose(self.supply.stock(deaths), self._box, self._wish_for(self.supply.named(deaths)))
         if self._target is None or plan.model != self._target.model:
             logs.event(_log, "model.chosen", model=plan.model.name, why=plan.why[0])
-            self._supply.adopt(plan.model)
+            self.supply.adopt(plan.model)
         self._target = plan
         return plan
 
+    def _wish_for(self, named: str) -> Wish:
+        """What is asked for: the owner's word goes before the set in force."""
+        if self._wish.named or not named:
+            return self._wish
+        return dataclasses.replace(self._wish, named=named, by_update=True)
+
     def _bring(self, grace: float) -> None:
         """Has the best that is here answer."""
-        loaded: Loaded | None = None
+        loaded = None
         try:
             self._let_go(grace)
             loaded = self._load()
@@ -293,7 +324,7 @@ class Loader:
         target = self._choose()
         if self.shelf.installed(target.model):
             return target
-        stock = self._supply.installed(self._all_deaths())
+        stock = self.supply.installed(self._all_deaths())
         if not any(stock.shape(model) for model in stock.models):
             return None
         plan = choose(stock, self._box, dataclasses.replace(self._wish, named=""))
@@ -308,7 +339,7 @@ class Loader:
             self._deaths.ends()  # `close` may have said so just before
             return None
         try:
-            kind = registry.load("agent.brain", self._supply.suffix(model))
+            kind = registry.load("agent.brain", self.supply.suffix(model))
             runtime: Runtime = kind.Runtime(self.shelf.path(model), plan.options)
         except Exception as failed:  # noqa: BLE001 - whatever is wrong with a file, this thread must live on
             self._failed(model, failed)
@@ -337,18 +368,13 @@ class Loader:
             if loaded and loaded.plan:
                 self.state = f"{loaded.model.title} answers. {why or loaded.plan.why[0]}"
         else:
-            title, size = target.model.title, target.model.size // 1_000_000
-            awaited = f"I wait for the model {title} ({size} MB), which is not here yet."
-            self.state = f"{loaded.model.title} answers meanwhile. {awaited}" if loaded else awaited
+            self.state = facts.awaiting(loaded.model if loaded else None, target.model)
 
     def _forgive(self) -> None:
         self._failures, self._troubles = {}, []
 
     def _all_deaths(self) -> dict[str, int]:
-        counts = dict(self._deaths.counts)
-        for name, count in self._failures.items():
-            counts[name] = counts.get(name, 0) + count
-        return counts
+        return Counter(self._deaths.counts) + Counter(self._failures)
 
     def _let_go(self, grace: float) -> None:
         old = self._leases.take_away(grace)
@@ -368,17 +394,7 @@ class Loader:
 
     def _rest(self, seconds: float) -> None:
         with self._reloading:
-            self._reloading.wait_for(lambda: self._reload_asked or self._stop.is_set(), timeout=seconds)
+            self._reloading.wait_for(self._has_news, timeout=seconds)
 
-    def _wake(self) -> None:
-        with self._reloading:
-            self._reloading.notify_all()
-
-
-def _plain(record: Any) -> dict[str, Any]:
-    """A record in JSON's types."""
-    plain = dataclasses.asdict(record)
-    return {
-        key: value if isinstance(value, (str, int, float, bool, tuple, type(None))) else str(value)
-        for key, value in plain.items()
-    }
+    def _has_news(self) -> bool:
+        return self._reload_asked or self._stop.is_set() or self.lending.news()

@@ -34,7 +34,7 @@ class Models:
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        catalogue: Callable[[], Catalogue],
         shelf: Shelf,
         *,
         served: Callable[[], str | None],
@@ -44,13 +44,13 @@ class Models:
         """Looks at nothing yet.
 
         Args:
-            catalogue: All models.
+            catalogue: All models there are now.
             shelf: Where they lie.
             served: The name of the model that answers now, if one does.
             kept: Names of models that must stay, each with a sentence that says why.
             elsewhere: The line of a model on another machine that answers here, if one does.
         """
-        self._catalogue = catalogue
+        self._now = catalogue
         self._shelf = shelf
         self._served = served
         self._kept = kept
@@ -59,7 +59,7 @@ class Models:
     def listed(self) -> list[dict[str, Any]]:
         """All of them: one on another machine first, then those that chat, the one that needs most memory foremost."""
         there = self._elsewhere()
-        models = [model for role in ("chat", "embed") for model in self._catalogue.of_role(role)]
+        models = [model for role in ("chat", "embed") for model in self._now().of_role(role)]
         return [*([there] if there else []), *map(self._described, models)]
 
     def one(self, name: str) -> dict[str, Any]:
@@ -69,17 +69,24 @@ class Models:
             NotFoundError: There is none of this name.
         """
         there = self._elsewhere()
-        return there if there and there["id"] == name else self._described(self._catalogue.find(name))
+        return there if there and there["id"] == name else self._described(self._now().find(name))
 
     def wish(self, name: str) -> Model:
         """Asks for one to be fetched; once more is harmless.
 
         Raises:
             NotFoundError: There is none of this name.
+            ConflictError: It came as an update, which is fetched otherwise.
             StorageError: It does not find room on the disk.
         """
-        model = self._catalogue.find(name)
+        model = self._now().find(name)
         if not self._shelf.installed(model):
+            if not all(file.sources for file in model.files):
+                raise ConflictError(
+                    f"{model.title} came as an update.",
+                    hint="The page Updates has it fetched.",
+                    param="model",
+                )
             demand_room(model, self._shelf)
             wanted.wish(model, self._shelf)
         return model
@@ -95,7 +102,7 @@ class Models:
             NotFoundError: There is none of this name, or nothing of it is here.
             ConflictError: It must stay; or its fetching does not end soon enough.
         """
-        model = self._catalogue.find(name)
+        model = self._now().find(name)
         if name in self._kept():
             raise ConflictError(f"{model.title} must stay. {self._kept()[name]}", param="model")
         progress = self.progress(model)

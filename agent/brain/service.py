@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +16,21 @@ import prometheus_client
 from flask import Flask, g, request
 from flask.typing import ResponseReturnValue
 
-from agent.brain import Queue, advice, answering, beginning, embeddings, heap, models
+from agent.brain import Queue, advice, answering, beginning, embeddings, heap, models, trial
 from agent.brain.dialect import fields
 from agent.brain.embedder import Embedder
 from agent.brain.keys import PREFIX, Keys
 from agent.brain.loading import Loader
 from agent.brain.models import Models
+from agent.brain.trial import Trials
 from agent.errors import ForbiddenError, ModelError
-from agent.settings import Settings
+from agent.settings import Settings, table
 from agent.wire import serve
 
 if TYPE_CHECKING:  # loaded if the owner named a server
     from agent.brain.elsewhere import Elsewhere
 
+_PROCESS = uuid.uuid4().hex  # tells those who watch over it that it is still the same
 _MAX_BODY = 8 * serve.MEGABYTE
 
 _waiting = prometheus_client.Gauge("nisse_brain_waiting", "Questions of which nothing is computed yet")
@@ -87,6 +90,7 @@ def create_app(settings: Settings, loader: Loader, there: Elsewhere | None = Non
     _working.set_function(lambda: _queue(loader).working)
     answering.add_routes(app, loader)
     advice.add_routes(app, loader)
+    trial.add_routes(app, Trials(loader))
     models.add_routes(app, _models(settings, loader, there))
     embeddings.add_routes(app, _embedder(settings, loader))
     _add_key_routes(app, keys)
@@ -113,11 +117,14 @@ def _models(settings: Settings, loader: Loader, there: Elsewhere | None) -> Mode
     def kept() -> dict[str, str]:
         own, wanted = loader.own, loader.wanted
         used = [model.name for model in (own.model if own else None, wanted) if model]
-        reasons = dict.fromkeys(used, "The brain answers with it, or will.")
+        reasons = dict.fromkeys(
+            loader.supply.in_sets(), "It is in use, or an update may be taken back to it."
+        )
+        reasons |= dict.fromkeys(used, "The brain answers with it, or will.")
         return reasons | {settings.text("recall.embedder"): "Recall finds documents with it."}
 
     return Models(
-        loader.catalogue,
+        lambda: loader.supply.catalogue,
         loader.shelf,
         served=lambda: loader.info()["model"],
         kept=kept,
@@ -127,11 +134,20 @@ def _models(settings: Settings, loader: Loader, there: Elsewhere | None) -> Mode
 
 def _embedder(settings: Settings, loader: Loader) -> Embedder | None:
     name = settings.text("recall.embedder")
-    return Embedder(loader.shelf, loader.catalogue.find(name)) if name else None
+    if not name:
+        return None
+    # Whom the owner named goes before whom an update brought, as in recall.
+    by_owner = name != table()["recall.embedder"].default
+    follow = (lambda: None) if by_owner else (lambda: loader.supply.embedder)
+    return Embedder(loader.shelf, loader.supply.catalogue.find(name), follow=follow)
 
 
 def _info(loader: Loader) -> dict[str, Any]:
-    facts = loader.info() | {"queue": dataclasses.asdict(_queue(loader))}
+    facts = loader.info() | {
+        "queue": dataclasses.asdict(_queue(loader)),
+        "answered": answering.given(),
+        "process": _PROCESS,
+    }
     try:
         with loader.lease(patience=0) as loaded:
             return facts | {"engine": loaded.runtime.info()}

@@ -1,4 +1,4 @@
-"""Conversation's routes for the page Messages, and for what comes back: beside `service`, which has all others.
+"""Conversation's routes for the page Messages, for what comes back and for what the house tells unasked: beside `service`, which has all others.
 
 Owns: these routes.
 Does not know: how anything behind them is done.
@@ -12,7 +12,11 @@ from dataclasses import dataclass
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
+from agent.conversation.announcing import Announcing
 from agent.conversation.bounces import Bounces
+from agent.conversation.channels import Channels
+from agent.conversation.inbox import Inbox
+from agent.conversation.people import People
 from agent.conversation.refused import Refused
 from agent.conversation.timeline import MOST, Timeline
 from agent.errors import RequestError
@@ -29,12 +33,21 @@ class Desk:
     timeline: Timeline
     refused: Refused
     bounces: Bounces
+    announcing: Announcing
     wake: Callable[[], None]  # there is something to answer
 
     @classmethod
-    def on(cls, store: Store, wake: Callable[[], None]) -> Desk:
+    def on(
+        cls, store: Store, people: People, inbox: Inbox, channels: Channels, wake: Callable[[], None]
+    ) -> Desk:
         """The parts on one database."""
-        return cls(timeline=Timeline(store), refused=Refused(store), bounces=Bounces(store), wake=wake)
+        return cls(
+            timeline=Timeline(store),
+            refused=Refused(store),
+            bounces=Bounces(store),
+            announcing=Announcing(store, people, inbox, channels, wake),
+            wake=wake,
+        )
 
 
 def routes(desk: Desk) -> Blueprint:
@@ -68,6 +81,14 @@ def routes(desk: Desk) -> Blueprint:
     def ignore() -> ResponseReturnValue:
         desk.timeline.ignore(_word("address"))
         return {}
+
+    @found.post("/announcements")
+    def announce() -> ResponseReturnValue:
+        body = serve.json_body()
+        key, subject, text = (body.get(name) for name in ("key", "subject", "text"))
+        if not (isinstance(key, str) and isinstance(subject, str) and isinstance(text, str)):
+            raise RequestError("An announcement needs a key, a subject and a text.")
+        return {"owners": desk.announcing.announce(key, subject, text)}, 202
 
     @found.post("/halt/end")
     def resume() -> ResponseReturnValue:

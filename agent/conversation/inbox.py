@@ -98,6 +98,28 @@ class Inbox:
             if refused.is_notice_due(db, thread_key(told)):
                 _insert(db, told, person, address, Judgement(refusal=None), about=refusal.rule)
 
+    def announce(self, message: Message, person: Person, rule: str) -> None:
+        """Keeps a message of the house's own, whose answer is ready; it counts for no limit. A repeat changes nothing.
+
+        Args:
+            message: Its problem is what the person is told.
+            person: Who is told.
+            rule: What stands where others have the rule by which they were decided on.
+
+        Raises:
+            StorageError: The disk is full; nothing was kept.
+        """
+        address = comparable(message.address_kind, message.sender)[:_LONGEST_ADDRESS]
+        with self._store.transaction() as db:
+            if not _state(db, message.id):
+                _insert(db, message, person, address, Judgement(refusal=None), about=rule)
+                journal.note(db, "message.announced", message_id=message.id, person=person.id)
+
+    def knows(self, message_id: str) -> bool:
+        """Whether there is such a message."""
+        with self._store.reading() as db:
+            return bool(_state(db, message_id))
+
     def claim(self, *, interactive_only: bool, brain: bool = True) -> Received | None:
         """Takes the message that is to be answered next, or None if none can be answered now.
 

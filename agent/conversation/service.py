@@ -77,7 +77,7 @@ def furnish(settings: Settings) -> Room:
     store = Store(settings.home / "conversation.db", migrations)
     people = People(store)
     inbox, outbox = Inbox(store, people, _limits(settings)), Outbox(store)
-    history, streams = History(store), Streams()
+    history, streams, channels = History(store), Streams(), Channels()
     thinking = Thinking(
         client(settings, "brain", read_timeout=_BRAIN_READ_S),
         client(settings, "recall"),
@@ -103,8 +103,8 @@ def furnish(settings: Settings) -> Room:
         streams=streams,
         worker=worker,
         notes=notes,
-        channels=Channels(),
-        desk=Desk.on(store, worker.wake),
+        channels=channels,
+        desk=Desk.on(store, people, inbox, channels, worker.wake),
     )
 
 

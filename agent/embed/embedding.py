@@ -34,8 +34,7 @@ class Embedding:
         self._model = model
         self._loaded: Embedder | None = None
         self._lock = threading.Lock()
-        # Vectors of two builds of a model do not compare: the file itself is part of the name.
-        self.name = f"{model.name}@{model.files[0].sha256[:12]}"
+        self.name = name_of(model)
         self.problem = ""  # why it does not load, in words for people
 
     @property
@@ -50,7 +49,7 @@ class Embedding:
                 self._shelf.installed(self._model) or self._shelf.adopt(self._model)
             ):
                 try:
-                    self._loaded = _load(self._shelf.path(self._model))
+                    self._loaded = load(self._shelf.path(self._model))
                     self.problem = ""
                 except ModelError as failed:
                     self.problem = str(failed)
@@ -93,6 +92,11 @@ class Embedding:
             raise ModelError(f"The embedding model failed: {failed}.") from failed
 
 
+def name_of(model: Model) -> str:
+    """The name under which a model's vectors are kept. Those of two builds of it do not compare, so the file is part of it."""
+    return f"{model.name}@{model.files[0].sha256[:12]}"
+
+
 def _checked(vectors: NDArray[np.float32], embedder: Embedder, rows: int) -> NDArray[np.float32]:
     import numpy as np  # noqa: PLC0415 - loaded with the model, not before
 
@@ -101,7 +105,12 @@ def _checked(vectors: NDArray[np.float32], embedder: Embedder, rows: int) -> NDA
     return vectors
 
 
-def _load(file: Path) -> Embedder:
+def load(file: Path) -> Embedder:
+    """The embedder of a model's first file, by the plug-in for its suffix.
+
+    Raises:
+        ModelError: There is none for it, or it does not load.
+    """
     for name in registry.names(EMBEDDERS):
         if registry.declared(EMBEDDERS, name, "SUFFIX") == file.suffix:
             try:

@@ -21,7 +21,8 @@ from agent.message import Reply
 
 _LONGEST_LINE = 78
 _ID_FIELDS = ("message-id", "in-reply-to", "references")
-_AUTOMATIC = ("auto-replied", "auto-generated")
+_UNASKED = "auto-generated"  # it answers nothing, so that its subject is its own
+_AUTOMATIC = ("auto-replied", _UNASKED)
 _LONGEST_PAGE = 200_000  # characters of text that get a second form
 
 
@@ -62,9 +63,10 @@ def compose(reply: Reply, *, sender: str, name: str) -> bytes:
     mail["Date"] = datetime.fromtimestamp(int(reply.created_at), UTC)
     mail["From"] = _address(sender, _one_line(name))
     mail["To"] = _address(reply.recipient)
-    mail["Subject"] = threads.answer_subject(reply.subject or reply.envelope.get("subject", ""))
-    _add_thread(mail, reply)
     kind = reply.envelope.get("auto_submitted", "")
+    subject = reply.subject or reply.envelope.get("subject", "")
+    mail["Subject"] = _one_line(subject) if kind == _UNASKED else threads.answer_subject(subject)
+    _add_thread(mail, reply)
     mail["Auto-Submitted"] = kind if kind in _AUTOMATIC else _AUTOMATIC[0]
     mail["X-Auto-Response-Suppress"] = "All"
     mail[deciding.LOOP_FIELD] = tag(sender)

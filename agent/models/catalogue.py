@@ -124,33 +124,42 @@ def read(content: Mapping[str, Any]) -> Catalogue:
     Raises:
         SettingsError: It says something that cannot be.
     """
-    models = tuple(_model(row) for row in content.get("model", ()))
-    names = [model.name for model in models]
+    models = tuple(model(row) for row in content.get("model", ()))
+    names = [found.name for found in models]
     for name in names:
         _demand(names.count(name) == 1, f"the model {name} stands there twice")
     return Catalogue(models)
 
 
-def _model(row: Mapping[str, Any]) -> Model:
-    files = tuple(_file(file) for file in row.get("files", ()))
+def model(row: Mapping[str, Any], *, sources: bool = True) -> Model:
+    """The model that one decoded table describes.
+
+    Args:
+        row: The table.
+        sources: Whether each file must say where it can be had; the record of a signed release (`recorded`) says it elsewhere.
+
+    Raises:
+        SettingsError: It says something that cannot be.
+    """
+    files = tuple(_file(file, sources=sources) for file in row.get("files", ()))
     _demand(isinstance(row.get("shape", {}), dict), "a shape is a table")
     shape = _record(Shape, row["shape"]) if "shape" in row else None
-    model = _record(Model, {**row, "files": files, "shape": shape})
-    _demand(bool(_NAME.fullmatch(model.name)), f"{model.name!r} is no name for a model")
-    _demand(model.role in ROLES, f"{model.name} has the unknown role {model.role!r}")
-    _demand(bool(files), f"{model.name} has no files")
-    _demand(model.role != "chat" or shape is not None, f"{model.name} has no shape")
-    _demand(len({file.name for file in files}) == len(files), f"{model.name} has two files of the same name")
-    return model
+    found = _record(Model, {**row, "files": files, "shape": shape})
+    _demand(bool(_NAME.fullmatch(found.name)), f"{found.name!r} is no name for a model")
+    _demand(found.role in ROLES, f"{found.name} has the unknown role {found.role!r}")
+    _demand(bool(files), f"{found.name} has no files")
+    _demand(found.role != "chat" or shape is not None, f"{found.name} has no shape")
+    _demand(len({file.name for file in files}) == len(files), f"{found.name} has two files of the same name")
+    return found
 
 
-def _file(row: Mapping[str, Any]) -> File:
-    sources = tuple(_source(source) for source in row.get("sources", ()))
-    file = _record(File, {**row, "sources": sources})
+def _file(row: Mapping[str, Any], *, sources: bool) -> File:
+    ways = tuple(_source(source) for source in row.get("sources", ()))
+    file = _record(File, {**row, "sources": ways})
     _demand(bool(_FILE_NAME.fullmatch(file.name)), f"{file.name!r} is no name for a file")
     _demand(bool(_SHA256.fullmatch(file.sha256)), f"{file.name}: its sha256 is none")
-    _demand(bool(sources), f"{file.name} has no source")
-    for source in sources:
+    _demand(bool(ways) == sources, f"{file.name} has {'no' if sources else 'a'} source")
+    for source in ways:
         together = sum(wheel.size for wheel in source.wheels)
         _demand(together in (0, file.size), f"{file.name}: its wheels hold {together} bytes")
     return file

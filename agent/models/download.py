@@ -90,7 +90,7 @@ def _opened(url: str, begin: int, size: int, patience: float) -> Iterator[tuple[
         headers = {"Accept-Encoding": "identity"}
         if begin:
             headers["Range"] = f"bytes={begin}-"
-        answer = _answered_within(client, client.build_request("GET", url, headers=headers), patience)
+        answer = answered_within(client, client.build_request("GET", url, headers=headers), patience)
         try:
             yield _start_of(answer, begin, size), answer.iter_raw()
         finally:
@@ -104,8 +104,12 @@ def _local(url: str) -> BinaryIO:
         raise UnreachableError(f"{url} is not there.", hint="Look at pip's configuration.") from failed
 
 
-def _answered_within(client: httpx.Client, request: httpx.Request, patience: float) -> httpx.Response:
-    """The answer's head. Looking a name up knows no time limit of its own, hence the thread."""
+def answered_within(client: httpx.Client, request: httpx.Request, patience: float) -> httpx.Response:
+    """The answer's head. Looking a name up knows no time limit of its own, nor do headers that drip, hence the thread.
+
+    Raises:
+        UnreachableError: It does not come in time.
+    """
     result: queue.Queue[httpx.Response | Exception] = queue.Queue()
 
     def ask() -> None:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from agent import durable
 from agent.errors import ConflictError, ModelError, StorageError
 from agent.models.catalogue import File, Model, Wheel
 
@@ -93,8 +94,7 @@ class Shelf:
                 )
             path = self.path(model, file.name)
             found.replace(path)
-            _write_durably(_record_of(path), json.dumps(_facts(path, file)))
-            _sync_folder(path.parent)
+            _record(path, file)
 
     def adopt(self, model: Model) -> bool:
         """Looks at files that somebody put there by hand, and keeps those that are right; True if the model is now installed."""
@@ -105,8 +105,34 @@ class Shelf:
                 if self.holds(model, file) or not path.is_file() or path.stat().st_size != file.size:
                     continue
                 if sha256(path) == file.sha256:
-                    _write_durably(_record_of(path), json.dumps(_facts(path, file)))
+                    _record(path, file)
         return self.installed(model)
+
+    def has_room(self, model: Model, file: File) -> bool:
+        """Whether the file's place is free, or has been this very file's before: another model may bear the same name."""
+        path = self.path(model, file.name)
+        try:
+            record = json.loads(_record_of(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return True
+        return not path.exists() or (isinstance(record, dict) and record.get("sha256") == file.sha256)
+
+    def lay(self, model: Model, file: File, found_right: Path) -> None:
+        """Gives a file that was found right already its place on the shelf: one more name, not a copy.
+
+        Args:
+            model: The model it belongs to.
+            file: Which of its files it is.
+            found_right: The file, on the same file system; nobody may ever change it.
+
+        Raises:
+            StorageError: The disk does not take it.
+        """
+        with writing():
+            path = self.path(model, file.name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            durable.give_name(found_right, path)
+            _record(path, file)
 
     def remove(self, model: Model, *, patience: float = 10.0) -> None:
         """Takes the model off the shelf, half-fetched files too.
@@ -214,6 +240,10 @@ def writing() -> Iterator[None]:
         raise StorageError(message, hint=hint) from failed
 
 
+def _record(path: Path, file: File) -> None:
+    durable.write(_record_of(path), json.dumps(_facts(path, file)), mode=0o660)
+
+
 def _record_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.verified")
 
@@ -221,20 +251,3 @@ def _record_of(path: Path) -> Path:
 def _facts(path: Path, file: File) -> dict[str, str | int]:
     status = path.stat()
     return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": file.sha256}
-
-
-def _write_durably(path: Path, text: str) -> None:
-    temporary = path.with_name(f"{path.name}.new")
-    with temporary.open("w", encoding="utf-8") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(path)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -24,7 +24,8 @@ from agent.store import Store
 _SELECT = """
     SELECT id, name, media_type, audience, size, pages, source, added_at,
         (SELECT count(*) FROM passages WHERE document = documents.id) AS passages,
-        (SELECT count(*) FROM passages WHERE document = documents.id AND embedder = '') AS pending
+        (SELECT count(*) FROM passages JOIN waiting ON waiting.passage = passages.id JOIN indexes USING (number)
+            WHERE passages.document = documents.id AND indexes.embedder = ?) AS pending
     FROM documents
 """
 
@@ -48,8 +49,15 @@ class Document:
 class Library:
     """The documents in one database."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, embedder: Callable[[], str]) -> None:
+        """Uses the database.
+
+        Args:
+            store: The database.
+            embedder: Says whose vectors count now.
+        """
         self._store = store
+        self._embedder = embedder
 
     def add(
         self, name: str, media_type: str, data: bytes, *, audience: str, source: Mapping[str, Any]
@@ -129,8 +137,9 @@ class Library:
         return next(iter(self._rows("id = ?", (identity,))), None)
 
     def _rows(self, where: str, values: tuple[str, ...]) -> list[Document]:
+        embedder = self._embedder()
         with self._store.reading() as database:
-            rows = database.conn.execute(f"{_SELECT} WHERE {where}", values).fetchall()
+            rows = database.conn.execute(f"{_SELECT} WHERE {where}", (embedder, *values)).fetchall()
         return [Document(**{**dict(row), "source": json.loads(row["source"])}) for row in rows]
 
 

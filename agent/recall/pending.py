@@ -1,7 +1,7 @@
 """Embedding what is pending, in the background: new passages, and all of them when the model arrives or is another one.
 
 Owns: the thread, its pace, and when it looks again.
-Does not know: how passages came to be pending.
+Does not know: how passages came to be pending, nor of any index but the one in use (`preparing` makes others).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import os
 import threading
 
 from agent import logs
-from agent.embed.embedding import Embedding
 from agent.errors import NisseError
-from agent.recall import vectors
+from agent.recall import indexes, vectors
+from agent.recall.choice import Choice
 from agent.store import Store
 
 _log = logging.getLogger(__name__)
@@ -27,9 +27,9 @@ _NICER = 10  # than those for whom somebody waits
 class Pending:
     """The background worker of one database."""
 
-    def __init__(self, store: Store, embedding: Embedding) -> None:
+    def __init__(self, store: Store, choice: Choice) -> None:
         self._store = store
-        self._embedding = embedding
+        self._choice = choice
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="pending", daemon=True)
@@ -51,8 +51,9 @@ class Pending:
 
     def count(self) -> int:
         """How many passages wait."""
+        name = self._choice.present().name
         with self._store.reading() as database:
-            return vectors.count_pending(database)
+            return indexes.waiting(database, indexes.find(database, name))
 
     def embed_some(self) -> int:
         """Embeds one batch and returns its size; 0 where nothing waits or the model is not there.
@@ -61,17 +62,19 @@ class Pending:
             ModelError: The model fails at it.
             StorageError: The disk is full; the passages stay pending.
         """
-        if not self._embedding.load() or self._embedding.dimensions is None:
+        embedding = self._choice.present()
+        if not embedding.load() or embedding.dimensions is None:
             return 0
+        needed = self._choice.needed()
         with self._store.transaction() as database:
-            if vectors.adopt(database, self._embedding.name, self._embedding.dimensions):
-                logs.event(_log, "embedder.changed", embedder=self._embedding.name)
-            waiting = vectors.pending(database, _BATCH)
+            index = indexes.ensure(database, embedding.name, needed=needed)
+            index = indexes.measure_out(database, index, embedding.dimensions)
+            waiting = vectors.pending(database, index, _BATCH)
         if not waiting:
             return 0
-        made = {passage: self._embedding.embed(texts) for passage, texts in waiting}
+        made = {passage: embedding.embed(texts) for passage, texts in waiting}
         with self._store.transaction() as database:
-            vectors.put(database, self._embedding.name, made)
+            vectors.put(database, index, made)
         return len(waiting)
 
     def _work(self) -> None:

@@ -11,13 +11,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from agent.database import Database
 from agent.embed.embedding import Embedding
 from agent.errors import ModelError, RequestError, TooLargeError
 from agent.message import Passage
-from agent.recall import relevance, vectors, words
+from agent.recall import indexes, relevance, vectors, words
+from agent.recall.choice import Choice
+from agent.recall.indexes import Index
 from agent.recall.passages import HOUSE
 from agent.store import Store
 
@@ -30,9 +33,9 @@ _CANDIDATES = 50  # from each of the two rankings
 class Search:
     """Searches one database."""
 
-    def __init__(self, store: Store, embedding: Embedding) -> None:
+    def __init__(self, store: Store, choice: Choice) -> None:
         self._store = store
-        self._embedding = embedding
+        self._choice = choice
 
     def find(self, query: str, *, person: str, limit: int) -> list[Passage]:
         """The passages that bear on the query, best first; none where none does.
@@ -54,37 +57,50 @@ class Search:
             raise TooLargeError(f"The question is longer than {LONGEST_QUERY:,} characters.", param="query")
         if not 1 <= limit <= MOST_PASSAGES:
             raise RequestError(f"The limit lies between 1 and {MOST_PASSAGES}.", param="limit")
-        vector, terms = self._vector(query[:_READ]), words.terms(query[:_READ])
+        embedding = self._choice.present()
+        vector, terms = _vector(embedding, query[:_READ]), words.terms(query[:_READ])
         with self._store.reading() as database:
-            scores = _scores(database, vector, terms, (HOUSE, person))
+            # The vector and the index are one embedder's, also if another takes over between these lines.
+            index = indexes.find(database, embedding.name)
+            near = _Near(index, vector) if index and index.dimensions and vector is not None else None
+            scores = _scores(database, near, terms, (HOUSE, person))
             rows = _rows(database, list(scores))
         return list(_distinct(query, rows, scores))[:limit]
 
-    def _vector(self, query: str) -> vectors.Vectors | None:
-        try:
-            vector: vectors.Vectors = self._embedding.embed([query])[0]
-        except ModelError:
-            return None
-        return vector
+
+@dataclass(frozen=True)
+class _Near:
+    """A question's vector, and the index in which its neighbours are."""
+
+    index: Index
+    vector: vectors.Vectors
+
+
+def _vector(embedding: Embedding, query: str) -> vectors.Vectors | None:
+    try:
+        vector: vectors.Vectors = embedding.embed([query])[0]
+    except ModelError:
+        return None
+    return vector
 
 
 def _scores(
-    database: Database, vector: vectors.Vectors | None, terms: Sequence[str], audiences: Sequence[str]
+    database: Database, near: _Near | None, terms: Sequence[str], audiences: Sequence[str]
 ) -> Mapping[int, float]:
     """The relevant passages with their scores."""
-    near = vectors.nearest(database, vector, audiences, _CANDIDATES) if vector is not None else {}
+    close = vectors.nearest(database, near.index, near.vector, audiences, _CANDIDATES) if near else {}
     worded = words.best(database, terms, audiences, _CANDIDATES)
-    cosines = dict(near)
-    if vector is not None:
-        cosines |= vectors.cosines(
-            database, vector, [identity for identity in worded if identity not in near]
-        )
-    covered = words.coverage(database, terms, list({*near, *worded}))
-    scores = relevance.fused([list(near), worded])
+    cosines = dict(close)
+    if near:
+        others = [identity for identity in worded if identity not in close]
+        cosines |= vectors.cosines(database, near.index, near.vector, others)
+    covered = words.coverage(database, terms, list({*close, *worded}))
+    scores = relevance.fused([list(close), worded])
+    floor = near.index.floor if near else relevance.Floor()
     return {
         identity: score
         for identity, score in scores.items()
-        if relevance.is_relevant(cosines.get(identity), covered[identity])
+        if relevance.is_relevant(cosines.get(identity), covered[identity], floor)
     }
 
 

@@ -15,18 +15,19 @@ from typing import Any
 from flask import Blueprint, Flask, request
 from flask.typing import ResponseReturnValue
 
-from agent.embed.embedding import Embedding
-from agent.errors import RequestError, TooLargeError
-from agent.models import catalogue
+from agent.errors import RequestError, SettingsError, TooLargeError
+from agent.models import catalogue, recorded
 from agent.models.shelf import Shelf
 from agent.recall import reading
+from agent.recall.choice import Choice
 from agent.recall.library import Library
 from agent.recall.memory import Memory
 from agent.recall.pages import clean
 from agent.recall.pending import Pending
+from agent.recall.preparing import Preparing
 from agent.recall.schema import open_store
 from agent.recall.search import Search
-from agent.settings import Settings
+from agent.settings import Settings, table
 from agent.store import Store
 from agent.wire import serve
 
@@ -44,17 +45,25 @@ class Room:
     library: Library
     memory: Memory
     search: Search
-    embedding: Embedding
+    choice: Choice
     pending: Pending
+    preparing: Preparing
+
+    def wake(self) -> None:
+        """There is something new to embed."""
+        self.pending.wake()
+        self.preparing.wake()
 
 
 def main(settings: Settings) -> None:
     """Serves until SIGTERM."""
     room = furnish(settings)
     room.pending.start()
+    room.preparing.start()
     try:
         serve.run(create_app(settings, room), settings.text("recall.url"))
     finally:
+        room.preparing.stop()
         room.pending.stop()
         room.store.close()
 
@@ -66,16 +75,19 @@ def furnish(settings: Settings) -> Room:
         NotFoundError: The catalogue has no such embedder.
         StorageError: The database does not open.
     """
-    model = catalogue.load().find(settings.text("recall.embedder"))
-    embedding = Embedding(Shelf(settings.models_folder), model)
+    named = settings.text("recall.embedder")
+    model, shelf = catalogue.load().find(named), Shelf(settings.models_folder)
     store = open_store(settings.home / "recall.db")
+    # Who named another embedder than the house comes with is obeyed.
+    choice = Choice(store, shelf, model, obeys_sets=named == table()["recall.embedder"].default)
     return Room(
         store=store,
-        library=Library(store),
+        library=Library(store, lambda: choice.present().name),
         memory=Memory(store),
-        search=Search(store, embedding),
-        embedding=embedding,
-        pending=Pending(store, embedding),
+        search=Search(store, choice),
+        choice=choice,
+        pending=Pending(store, choice),
+        preparing=Preparing(store, shelf, choice),
     )
 
 
@@ -94,18 +106,20 @@ def create_app(settings: Settings, room: Room) -> Flask:
     app.register_blueprint(_texts(largest))
     app.register_blueprint(_memories(room))
     app.register_blueprint(_search(room))
+    app.register_blueprint(_indexes(room))
     return app
 
 
 def _info(room: Room) -> dict[str, Any]:
-    waiting, loaded = room.pending.count(), room.embedding.dimensions is not None
+    embedding, waiting = room.choice.present(), room.pending.count()
+    loaded = embedding.dimensions is not None
     state = "ready" if loaded else "finds by words only, until the embedding model is there"
     if loaded and waiting:
         state = f"{waiting} passages are found by words only, until they are embedded"
     return {
         "ready": True,
-        "state": room.embedding.problem or state,
-        "embedder": room.embedding.name,
+        "state": embedding.problem or state,
+        "embedder": embedding.name,
         "embedding": loaded,
         "pending": waiting,
     }
@@ -127,7 +141,7 @@ def _documents(room: Room, largest: int) -> Blueprint:
             audience=_text(body, "audience"),
             source=source,
         )
-        room.pending.wake()
+        room.wake()
         return {**dataclasses.asdict(document), "already": already}, 201
 
     @routes.get("/documents")
@@ -175,7 +189,7 @@ def _memories(room: Room) -> Blueprint:
             message_id=_text(body, "message_id"),
             at=float(at),
         )
-        room.pending.wake()
+        room.wake()
         return {"id": identity, "already": already}, 201
 
     @routes.delete("/memories")
@@ -196,6 +210,32 @@ def _search(room: Room) -> Blueprint:
             raise RequestError("'query' must be text.", param="query")
         found = room.search.find(clean(query), person=_text(body, "person"), limit=limit)
         return {"passages": [passage.to_json() for passage in found]}
+
+    return routes
+
+
+def _indexes(room: Room) -> Blueprint:
+    routes = Blueprint("indexes", __name__)
+
+    @routes.get("/index")
+    def listing() -> ResponseReturnValue:
+        return {"indexes": [dataclasses.asdict(index) for index in room.preparing.progress()]}
+
+    @routes.post("/index")
+    def prepare() -> ResponseReturnValue:
+        """Has a second index made, in the background, for an embedder that may take over."""
+        body = serve.json_body()
+        try:
+            model = recorded.from_json(body.get("embedder"))
+        except SettingsError as wrong:
+            raise RequestError(wrong.message, param="embedder") from wrong
+        room.preparing.ask(model, again=body.get("again") is True)
+        return {"indexes": [dataclasses.asdict(index) for index in room.preparing.progress()]}, 202
+
+    @routes.delete("/index/<name>")
+    def drop(name: str) -> ResponseReturnValue:
+        room.preparing.drop(name)
+        return {"removed": 1}
 
     return routes
 

@@ -12,8 +12,8 @@ import json
 import time
 from collections.abc import Callable
 
+from agent import durable
 from agent.errors import NisseError
-from provisioning.box import durable
 from provisioning.box.places import PORTAL, Places, hand_to
 from provisioning.firstboot import defaults, identity, presets, raspberry
 from provisioning.firstboot.presets import Line, Presets, Values

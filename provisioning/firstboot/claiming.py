@@ -6,8 +6,7 @@ Does not know: how a code is made (`agent.claim`) or shown on the screen (`conso
 
 from __future__ import annotations
 
-from agent import claim
-from provisioning.box import durable
+from agent import claim, durable
 from provisioning.box.places import PORTAL, Places, hand_to
 
 FILE_NAME = "SETUP-CODE.txt"

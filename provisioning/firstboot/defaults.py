@@ -9,9 +9,8 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 
-from agent import settings
+from agent import durable, settings
 from agent.errors import SettingsError
-from provisioning.box import durable
 from provisioning.box.places import HOUSE, PORTAL, Places, hand_to
 
 # The brain's control group leaves the house its memory already (provisioning/supervision/profiles.py); it is not left twice.

@@ -15,8 +15,8 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from agent import durable
 from agent.errors import StorageError
-from provisioning.box import durable
 from provisioning.box.places import Places
 
 _ID = re.compile(r"[0-9a-f]{32}")

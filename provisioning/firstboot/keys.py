@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 
-from provisioning.box import durable
+from agent import durable
 from provisioning.box.places import Places
 
 _FILE = "hotspot-password"

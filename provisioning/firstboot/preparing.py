@@ -10,8 +10,8 @@ import json
 import time
 from collections.abc import Callable
 
+from agent import durable
 from agent.errors import StorageError
-from provisioning.box import durable
 from provisioning.box.places import Places
 from provisioning.box.running import Run
 from provisioning.firstboot import clock, disk, filesystems, table, wiping

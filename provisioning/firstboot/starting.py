@@ -10,8 +10,7 @@ import json
 import tomllib
 from pathlib import Path
 
-from agent import settings
-from provisioning.box import durable
+from agent import durable, settings
 from provisioning.box.places import Places
 from provisioning.box.running import Run
 from provisioning.firstboot import applying, claiming, defaults, identity, keys, stock

@@ -10,9 +10,8 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from agent import logs
+from agent import durable, logs
 from agent.errors import NisseError
-from provisioning.box import durable
 from provisioning.box.places import Places
 
 _log = logging.getLogger(__name__)

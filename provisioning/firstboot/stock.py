@@ -12,10 +12,10 @@ import contextlib
 import json
 from pathlib import Path
 
+from agent import durable
 from agent.models import catalogue
 from agent.models.catalogue import File, Model
 from agent.models.shelf import Shelf
-from provisioning.box import durable
 from provisioning.box.places import Places, hand_to
 
 _OWNER, _GROUP = "nisse-updates", "nisse-models"

@@ -20,6 +20,7 @@ from provisioning.image.carrying_out import carry_out
 from provisioning.image.epoch import moment
 from provisioning.image.job import DEFAULT_MODEL, Job
 from provisioning.image.plan import plan
+from provisioning.updates import first_root
 
 _CHECKOUT = Path(__file__).parents[2]
 _ROOM = 12_000_000_000  # bytes: the tree, the slot, the image and its packed form
@@ -72,6 +73,12 @@ def _parser() -> argparse.ArgumentParser:
         help="certificate of those whose updates the box takes (a development key's)",
     )
     parser.add_argument(
+        "--updates",
+        type=_place,
+        metavar="FOLDER",
+        help="what `nisse release factory` wrote: the update server of models that the box believes (none)",
+    )
+    parser.add_argument(
         "--fresh", nargs="?", const="all", default="", metavar="STEP", help="make a step anew, or all of them"
     )
     parser.add_argument(
@@ -99,6 +106,10 @@ def _job(arguments: argparse.Namespace) -> Job:
     ):
         if named and not named.is_file():
             raise SettingsError(f"There is no {named}.", hint=f"Name {what}.")
+    if arguments.updates and not (arguments.updates / first_root.ROOT).is_file():
+        raise SettingsError(
+            f"There is no {arguments.updates / first_root.ROOT}.", hint="`nisse release factory` writes it."
+        )
     mirror = os.environ.get("DEBIAN_MIRROR")
     project = tomllib.loads((_CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return Job(
@@ -113,6 +124,7 @@ def _job(arguments: argparse.Namespace) -> Job:
         mirrors=tuple(arguments.mirror or ([mirror] if mirror else [])),
         apt_options=tuple(arguments.aptopt),
         keyring=arguments.keyring,
+        updates=arguments.updates,
         like=arguments.like.read_text(encoding="utf-8") if arguments.like else "",
         place=arguments.out,
     )

@@ -21,6 +21,7 @@ from provisioning.image.environment import own_files
 from provisioning.image.job import EMBEDDER, Job
 from provisioning.image.rootfs import inside, tidy
 from provisioning.image.step import Step, Work
+from provisioning.updates import first_root
 
 _MODELS = "usr/share/nisse/models"
 
@@ -33,7 +34,10 @@ def steps(job: Job) -> tuple[Step, ...]:
             says="the project's rootfs/ over it, users, units",
             actions=(
                 Work("copy rootfs/: owner root, 0644, or 0755 where it can be run", lambda: lay_over(job)),
-                Work("write /etc/nisse/image.toml, RAUC's settings and certificate", lambda: _name(job)),
+                Work(
+                    "write /etc/nisse/image.toml, RAUC's settings and certificate, whose models",
+                    lambda: _name(job),
+                ),
                 inside(job, "systemd-sysusers"),
                 inside(job, "systemctl", "--root=/", "preset-all"),
             ),
@@ -83,6 +87,9 @@ def _name(job: Job) -> None:
     _write(job.tree / "etc/nisse/image.toml", tomli_w.dumps(content).encode())
     _write(job.tree / "etc/rauc/system.conf", boot.rauc_configuration(board=job.board.name).encode())
     _write(job.tree / "etc/rauc/keyring.pem", certificate(job).read_bytes())
+    if job.updates:
+        for name in first_root.FILES:
+            _write(job.tree / str(first_root.HOUSE).lstrip("/") / name, (job.updates / name).read_bytes())
     for name in ("vmlinuz", "initrd.img"):
         _link_newest(job.tree / "boot", name)
 

@@ -35,6 +35,9 @@ class Job:
     mirrors: tuple[str, ...] = ()  # of Debian; empty: mmdebstrap's own choice
     apt_options: tuple[str, ...] = ()  # a proxy, for instance; for the build only
     keyring: Path | None = None  # whose updates the box accepts; None: a development key's
+    updates: Path | None = (
+        None  # of which update server the box takes models (`nisse release factory`); None: of none
+    )
     like: str = ""  # an earlier build's packages.tsv: this one must be made of the same things
     place: Path | None = None  # where the board's files go; None: build/image/<board>
     target_python: str = _TARGET_PYTHON

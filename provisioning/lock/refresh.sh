@@ -17,5 +17,5 @@ lock() { # FILE EXTRA...
 }
 compile build.txt provisioning/lock/build.in
 compile bench.txt provisioning/lock/bench.in
-lock run.txt brain recall conversation channels portal
-lock test.txt brain recall conversation channels portal test
+lock run.txt brain recall conversation channels portal updates
+lock test.txt brain recall conversation channels portal updates test

@@ -13,9 +13,8 @@ import logging
 import sys
 import time
 
-from agent import logs
+from agent import durable, logs
 from agent.errors import NisseError
-from provisioning.box import durable
 from provisioning.box.places import Places
 from provisioning.box.running import Run, run
 from provisioning.firstboot import claiming, identity, keys

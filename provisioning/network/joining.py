@@ -14,8 +14,8 @@ import json
 import os
 from collections.abc import Iterator
 
+from agent import durable
 from agent.errors import NisseError, UnavailableError
-from provisioning.box import durable
 from provisioning.box.places import Places
 from provisioning.box.running import Run
 from provisioning.network import nmcli, profiles

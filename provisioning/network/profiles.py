@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
-from provisioning.box import durable
+from agent import durable
 
 HOTSPOT = "nisse-hotspot"
 ADDRESS = "10.42.0.1"

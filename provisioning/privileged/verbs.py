@@ -12,9 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agent import logs
+from agent import durable, logs
 from agent.errors import ConflictError, NisseError, RequestError, UnavailableError
-from provisioning.box import durable
 from provisioning.box.places import Places
 from provisioning.box.running import Run
 from provisioning.firstboot import identity, presets

@@ -14,6 +14,7 @@ from collections.abc import Container
 from agent import logs
 from agent.errors import NisseError
 from agent.models.catalogue import Catalogue
+from agent.models.sets import Sets
 from agent.models.shelf import Shelf
 from agent.models.wanted import wished
 from agent.wire.call import Client
@@ -43,6 +44,7 @@ class Wishes:
         """
         self._catalogue = catalogue
         self._shelf = shelf
+        self._sets = Sets(shelf.folder)
         self._fetcher = fetcher
         self._brain = brain
         self._embedder = embedder
@@ -101,6 +103,11 @@ class Wishes:
                 self._fetcher.give_up(model)
 
     def _want(self, name: str) -> None:
+        if self._sets.serving():
+            # What serves may have come as an update, which is no matter of the catalogue's.
+            known = {model.name for model in self._catalogue.models}
+            if name not in known:
+                return
         try:
             self._fetcher.want([self._catalogue.find(name)])
         except NisseError as unknown:

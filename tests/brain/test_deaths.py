@@ -170,3 +170,19 @@ def test_a_disk_that_takes_nothing_stops_nothing(tmp_path: Path, kernel: Kernel)
     deaths = _serve(tmp_path / "missing" / "serving.json", kernel)
     deaths.ends()
     assert deaths.counts == {}
+
+
+def test_every_end_without_order_is_counted_once_and_none_with_it(file: Path, kernel: Kernel) -> None:
+    _serve(file, kernel)
+    deaths = _start(file, kernel)
+    assert (deaths.crashes, deaths.counts) == ({MODEL: 1}, {})
+    assert _start(file, kernel).crashes == {MODEL: 1}  # a start that got no further than that
+    deaths = _serve(file, kernel)
+    deaths.ends()
+    assert _start(file, kernel).crashes == {MODEL: 1}
+    _serve(file, kernel)
+    kernel.kills(1)
+    deaths = _start(file, kernel)
+    assert (deaths.crashes, deaths.counts) == ({MODEL: 2}, {MODEL: 1})
+    kernel.boot("second")
+    assert _start(file, kernel).crashes == {}

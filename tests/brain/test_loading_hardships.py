@@ -117,7 +117,6 @@ def test_what_breaks_while_a_model_answers_takes_it_from_nobody_and_is_forgotten
     with monkeypatch.context() as broken:
         broken.setattr("agent.brain.loading._POLL_S", 0.05)
         broken.setattr(house.supply, "stock", _breaks)
-        house.loader._wake()
         until(lambda: "libgomp" in house.loader.state, 5, "word of it")
         with house.loader.lease(0) as held:
             assert held.runtime is house.engines[0]

@@ -79,7 +79,7 @@ def http(catalogue: Catalogue, shelf: Shelf) -> Iterator[httpx.Client]:
     models.add_routes(
         app,
         models.Models(
-            catalogue,
+            lambda: catalogue,
             shelf,
             served=lambda: "small",
             kept=lambda: {"embedder": "The house finds its documents by it."},

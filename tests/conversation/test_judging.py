@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agent.conversation import notice
+from agent.conversation.channels import Channels
 from agent.conversation.desk import Desk
 from agent.conversation.inbox import Inbox
 from agent.conversation.outbox import Outbox
@@ -32,7 +33,7 @@ class Box:
         self.anna = self.people.claim("Anna", [("mail", "anna@example.org")], "correct horse battery")
         self.bert = self.people.add("Bert", "member", [("mail", "bert@example.org")])
         self.inbox, self.outbox = Inbox(self.store, self.people), Outbox(self.store)
-        self.desk = Desk.on(self.store, lambda: None)
+        self.desk = Desk.on(self.store, self.people, self.inbox, Channels(), lambda: None)
         self.number = 0
 
     def mail(self, text: str = "", **changes: Any) -> Message:

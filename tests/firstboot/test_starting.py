@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from agent import claim, settings
+from agent import claim, durable, settings
 from agent.errors import NisseError
-from provisioning.box import durable
 from provisioning.box.places import Places
 from provisioning.firstboot import claiming, defaults, keys, starting, stock
 from provisioning.firstboot.steps import Step, run

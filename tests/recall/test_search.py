@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from agent.embed.embedding import Embedding
 from agent.errors import RequestError, TooLargeError
-from agent.recall import vectors
+from agent.recall import indexes, vectors
+from agent.recall.choice import Choice
 from agent.recall.pending import Pending
 from agent.recall.service import Room
 from tests.recall.learning import embed_all, teach
@@ -99,10 +99,12 @@ def _found(room: Room, query: str, answer: str) -> bool:
 
 
 @pytest.mark.models
-def test_another_embedder_makes_everything_pending_and_is_caught_up(taught: Room) -> None:
+def test_an_index_for_vectors_of_another_length_is_made_anew(taught: Room) -> None:
     with taught.store.transaction() as database:
-        assert vectors.adopt(database, "another@123", 16)
-        assert vectors.count_pending(database) > 30
+        index = indexes.find(database, taught.choice.present().name)
+        assert index
+        assert indexes.measure_out(database, index, 16).dimensions == 16
+        assert indexes.waiting(database, index) > 30
     embed_all(taught)
     assert _found(taught, "What's the wifi password?", "blue-herring-lantern")
 
@@ -110,13 +112,16 @@ def test_another_embedder_makes_everything_pending_and_is_caught_up(taught: Room
 @pytest.mark.models
 def test_a_vector_that_comes_after_the_deletion_is_dropped(taught: Room) -> None:
     taught.memory.keep("anna", "Short-lived.", message_id="x", at=1.0)
+    embedding = taught.choice.present()
     with taught.store.transaction() as database:
-        ((identity, texts),) = vectors.pending(database, 5)
+        index = indexes.find(database, embedding.name)
+        assert index
+        ((identity, texts),) = vectors.pending(database, index, 5)
     taught.memory.forget("anna")
-    made = taught.embedding.embed(texts)
+    made = embedding.embed(texts)
     with taught.store.transaction() as database:
-        vectors.put(database, taught.embedding.name, {identity: made})
-        assert vectors.cosines(database, made[0], [identity]) == {}
+        vectors.put(database, index, {identity: made})
+        assert vectors.cosines(database, index, made[0], [identity]) == {}
 
 
 @pytest.mark.models
@@ -134,11 +139,10 @@ def test_a_broken_model_file_is_told_and_words_serve_on(models: Path, tmp_path: 
     (folder / "model.onnx").write_bytes(b"no model")
     shutil.copy(models / model.name / "tokenizer.json", folder)
     wrong = dataclasses.replace(model.files[0], size=8, sha256=hashlib.sha256(b"no model").hexdigest())
-    embedding = Embedding(
-        Shelf(tmp_path / "broken"), dataclasses.replace(model, files=(wrong, *model.files[1:]))
-    )
-    assert Pending(room.store, embedding).embed_some() == 0
-    assert "does not load" in embedding.problem
+    broken = dataclasses.replace(model, files=(wrong, *model.files[1:]))
+    choice = Choice(room.store, Shelf(tmp_path / "broken"), broken)
+    assert Pending(room.store, choice).embed_some() == 0
+    assert "does not load" in choice.present().problem
 
 
 @pytest.mark.models
@@ -147,7 +151,14 @@ def test_vectors_are_removed_with_their_passages(taught: Room) -> None:
         taught.library.remove(document.id)
     taught.memory.forget("anna")
     with taught.store.reading() as database:
-        for table in ("passages", "windows", "vectors", "vectors_vector_chunks00", "documents", "memories"):
+        for table in (
+            "passages",
+            "windows",
+            "vectors_1",
+            "vectors_1_vector_chunks00",
+            "documents",
+            "memories",
+        ):
             assert database.conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0, table
 
 

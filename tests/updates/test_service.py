@@ -64,9 +64,9 @@ def test_what_is_wanted_is_fetched_in_order(server: FileServer, tmp_path: Path) 
     models = [_model("first", server), _model("second", server)]
     with _fetching(shelf) as fetcher:
         fetcher.want(models)
-        until(lambda: all(shelf.installed(model) for model in models), 10, "both models")
+        until(lambda: all(shelf.installed(model) for model in models), 60, "both models")
         assert [path for path, _ in server.asked] == ["first", "second"]
-        until(lambda: not fetcher.progress(models[1])["fetching"], 5, "rest")
+        until(lambda: not fetcher.progress(models[1])["fetching"], 60, "rest")
         assert fetcher.progress(models[1]) == {"fetched": len(DATA), "fetching": False, "error": ""}
 
 
@@ -75,10 +75,10 @@ def test_a_failure_is_told_and_tried_again_by_itself(server: FileServer, tmp_pat
     server.status = 503
     with _fetching(shelf) as fetcher:
         fetcher.want([model])
-        until(lambda: "503" in str(fetcher.progress(model)["error"]), 10, "the error")
+        until(lambda: "503" in str(fetcher.progress(model)["error"]), 60, "the error")
         server.status = 0
-        until(lambda: shelf.installed(model), 10, "the model")
-        until(lambda: not fetcher.progress(model)["error"], 5, "peace")
+        until(lambda: shelf.installed(model), 60, "the model")
+        until(lambda: not fetcher.progress(model)["error"], 60, "peace")
 
 
 def test_one_that_fails_does_not_hold_up_the_next(server: FileServer, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_one_that_fails_does_not_hold_up_the_next(server: FileServer, tmp_path: 
     lost, found = _model("lost", server), _model("second", server)
     with _fetching(shelf) as fetcher:
         fetcher.want([lost, found])
-        until(lambda: shelf.installed(found), 10, "the other model")
+        until(lambda: shelf.installed(found), 60, "the other model")
         assert "404" in str(fetcher.progress(lost)["error"])
 
 
@@ -105,7 +105,7 @@ def test_what_breaks_unforeseen_does_not_end_the_work(server: FileServer, tmp_pa
     fetcher = Fetcher(shelf, brittle)
     fetcher.start()
     fetcher.want([dataclasses.replace(broken, name="odd", files=good.files), good])
-    until(lambda: shelf.installed(good), 10, "the good model")
+    until(lambda: shelf.installed(good), 60, "the good model")
     assert tried.is_set()
     fetcher.close()
 
@@ -116,7 +116,7 @@ def test_it_stops_in_the_middle_and_keeps_what_came(server: FileServer, tmp_path
     fetcher = Fetcher(shelf, _fetch)
     fetcher.start()
     fetcher.want([model])
-    until(lambda: server.asked, 5, "the request")
+    until(lambda: server.asked, 60, "the request")
     closing = threading.Thread(target=fetcher.close)
     closing.start()
     server.silent.clear()
@@ -130,14 +130,14 @@ def test_a_network_that_is_away_for_weeks_does_not_end_the_work(server: FileServ
     server.status = 503
     with _fetching(shelf) as fetcher:
         fetcher.want([model])
-        until(lambda: fetcher._jobs["first"].failures == 1, 10, "a failure")
+        until(lambda: fetcher._jobs["first"].failures == 1, 60, "a failure")
         with fetcher._news:
             fetcher._jobs["first"].failures = 5_000
-        until(lambda: fetcher._jobs["first"].failures > 5_000, 10, "one more")
+        until(lambda: fetcher._jobs["first"].failures > 5_000, 60, "one more")
         server.status = 0
         fetcher.want([model], now=True)
         assert fetcher._jobs["first"].failures == 0
-        until(lambda: shelf.installed(model), 10, "the model")
+        until(lambda: shelf.installed(model), 60, "the model")
 
 
 def test_the_work_goes_on_when_the_shelf_itself_breaks(
@@ -155,7 +155,7 @@ def test_the_work_goes_on_when_the_shelf_itself_breaks(
         fetcher.want([model])
         assert broken.wait(5)
         unwell.undo()
-        until(lambda: shelf.installed(model), 10, "the model")
+        until(lambda: shelf.installed(model), 60, "the model")
 
 
 def test_when_nobody_wants_a_model_any_more_nothing_says_that_it_is_tried_again(
@@ -165,7 +165,7 @@ def test_when_nobody_wants_a_model_any_more_nothing_says_that_it_is_tried_again(
     server.status = 503
     with _fetching(shelf) as fetcher:
         fetcher.want([model])
-        until(lambda: wanted.progress(model, shelf).state == "failed", 10, "the failure")
+        until(lambda: wanted.progress(model, shelf).state == "failed", 60, "the failure")
         fetcher.give_up(model)
         assert wanted.progress(model, shelf).state == "available"
 
@@ -188,7 +188,7 @@ def test_a_failure_that_comes_after_nobody_wants_the_model_leaves_no_word(
     job = fetcher._jobs["first"]
     fetcher.give_up(model)
     go_on.set()
-    until(lambda: not job.fetching, 5, "the failure")
+    until(lambda: not job.fetching, 60, "the failure")
     assert wanted.progress(model, shelf).state == "available"
     fetcher.close()
 

@@ -27,6 +27,7 @@ PAGES = (
     "/messages",
     "/people",
     "/mail",
+    "/updates",
     "/health",
     "/help",
     "/you",

@@ -25,6 +25,7 @@ _IN_WORDS = {
     "message.refused": "A message was not answered",
     "message.postponed": "A message must wait",
     "message.admitted": "A message is answered after all",
+    "message.announced": "The house has something to tell an owner",
     "message.noted": "Somebody is told that an answer takes a while",
     "reply.sending": "An answer is on its way",
     "reply.sent": "An answer was delivered",

@@ -23,6 +23,34 @@ function sourceCard(source) {
   return card;
 }
 
+// What an owner can say of an answer: a new model has to give one as good, or this one was bad.
+function judging(id) {
+  const fold = element("details", "", "judging");
+  const summary = element("summary", "⋯");
+  summary.setAttribute("aria-label", "What about this answer?");
+  const said = element("p", "", "quiet");
+  said.setAttribute("role", "status");
+  const button = (label, path, body, done) => {
+    const made = element("button", label, "plain");
+    made.type = "button";
+    made.addEventListener("click", async () => {
+      made.disabled = true;
+      const options = { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+      said.textContent = await ask(path, options).then(done, (problem) => problem.message);
+      made.disabled = false;
+    });
+    return made;
+  };
+  const kept = ({ must }) => `Kept: every new model is asked this${must.length ? `, and must say ${must.join(", ")}` : ""}. The page Updates has more.`;
+  fold.append(
+    summary,
+    button("Good: keep it as a test question", "/updates/questions", { id }, kept),
+    button("Bad", "/updates/bad-answer", { id }, () => "Noted. If a new model is on trial, that counts against it."),
+    said,
+  );
+  return fold;
+}
+
 class Answer {
   constructor() {
     this.text = "";
@@ -53,10 +81,12 @@ class Answer {
   is(reply) {
     this.beginsAnew();
     this.body.replaceChildren(formatted(reply.text));
-    if (!reply.sources.length) return;
-    const cards = element("ul", "", "sources");
-    cards.append(...reply.sources.map(sourceCard));
-    this.body.append(cards);
+    if (reply.sources.length) {
+      const cards = element("ul", "", "sources");
+      cards.append(...reply.sources.map(sourceCard));
+      this.body.append(cards);
+    }
+    if (talk.dataset.judges) this.body.append(judging(reply.id));
   }
 
   failed(why) {

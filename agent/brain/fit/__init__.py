@@ -54,6 +54,7 @@ class Wish:
     """What the owner asks for."""
 
     named: str = ""  # the model; empty: the largest that fits
+    by_update: bool = False  # the set in force names it, not the owner
     context: int = 4096  # tokens
     reserve: int = 800  # MB for the rest of the house
     threads: int = 0  # 0: one for each fast core

@@ -46,9 +46,12 @@ def _model(plan: Plan, box: Box, wish: Wish) -> str:
     spare = max(0, box.memory - wish.reserve)
     needs = plan.footprint.box + plan.footprint.passing
     if wish.named == plan.model.name:
-        if plan.fits:
-            return "It was chosen in the settings."
-        return f"It was chosen in the settings, though it needs {needs} MB and this box has {spare} to spare."
+        chosen = "It was installed on this box" if wish.by_update else "It was chosen in the settings"
+        return (
+            f"{chosen}."
+            if plan.fits
+            else f"{chosen}, though it needs {needs} MB and this box has {spare} to spare."
+        )
     if plan.fits:
         return (
             f"It is the largest model that leaves {wish.reserve} of this box's {box.memory} MB "

@@ -46,6 +46,7 @@ def test_a_board_that_needs_anothers_system_says_so_in_one_sentence(
         (["--board", "pc", "--model", "gpt-9"], "gpt-9"),
         (["--board", "pc", "--model", "all-minilm-l6-v2"], "is no chat model"),
         (["--board", "pc", "--keyring", "/no/such.pem"], "There is no /no/such.pem."),
+        (["--board", "pc", "--updates", "/no/such"], "There is no /no/such/root.json."),
         (["--board", "pc", "--like", "/no/such.tsv"], "There is no /no/such.tsv."),
         (["--board", "pc", "--until", "breakfast"], "There is no step 'breakfast'."),
     ],

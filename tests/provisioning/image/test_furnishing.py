@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import stat
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 from provisioning.image import environment, furnishing, rootfs
 from provisioning.image.job import Job
+from provisioning.updates import first_root
 
 
 @pytest.fixture
@@ -83,3 +85,18 @@ def test_everything_has_the_images_date_links_too(job: Job) -> None:
     furnishing.finish(job)
     for name in ("etc/file", "etc/link", "etc", ""):
         assert (job.tree / name).lstat().st_mtime == job.epoch
+
+
+def test_whom_to_believe_about_models_travels_in_the_image(
+    job: Job, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(furnishing, "certificate", lambda _job: checkout / "elsewhere")
+    for name in ("vmlinuz-6.12", "initrd.img-6.12"):
+        (job.tree / "boot").mkdir(exist_ok=True)
+        (job.tree / "boot" / name).touch()
+    for name in first_root.FILES:
+        (tmp_path / name).write_text(name)
+    furnishing._name(dataclasses.replace(job, updates=tmp_path))
+    for name in first_root.FILES:
+        assert (job.tree / "usr/share/nisse/updates" / name).read_text() == name
+        assert mode(job.tree / "usr/share/nisse/updates" / name) == 0o644

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.box import durable
+from agent import durable
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -34,6 +34,45 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(
         durable.write(file, "new")
     assert file.read_text() == "old"
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_sealed_record_comes_back_as_it_was_and_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
+    file = tmp_path / "record.json"
+    durable.write_sealed(file, {"name": "Å", "many": (1, 2), "more": {10: None, 9: 0.25}})
+    assert durable.read_sealed(file) == {"name": "Å", "many": [1, 2], "more": {"10": None, "9": 0.25}}
+    data = file.read_bytes()
+    whole = durable.read_sealed(file)
+    for at in range(len(data)):
+        for bit in range(8):
+            file.write_bytes(data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :])
+            assert durable.read_sealed(file) in (None, whole), (at, bit)
+        file.write_bytes(data[:at])
+        assert durable.read_sealed(file) in (None, whole), at
+
+
+def test_a_record_that_is_not_there_or_far_too_large_is_none(tmp_path: Path) -> None:
+    assert durable.read_sealed(tmp_path / "nothing") is None
+    durable.write_sealed(tmp_path / "large", {"x": "y" * (5 << 20)})
+    assert durable.read_sealed(tmp_path / "large") is None
+
+
+def test_a_link_is_turned_at_one_instant_and_what_a_power_cut_left_is_in_nobodys_way(tmp_path: Path) -> None:
+    link = tmp_path / "active"
+    (tmp_path / ".active.new").symlink_to("left over")
+    durable.point(link, "1.json")
+    durable.point(link, "2.json")
+    assert str(link.readlink()) == "2.json"
+    assert [one.name for one in tmp_path.iterdir()] == ["active"]
+
+
+def test_a_second_name_replaces_what_bore_it_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    file, name = tmp_path / "file", tmp_path / "name"
+    file.write_text("new")
+    name.write_text("old")
+    for _ in range(2):
+        durable.give_name(file, name)
+        assert name.samefile(file)
+        assert sorted(one.name for one in tmp_path.iterdir()) == ["file", "name"]
 
 
 def test_what_is_shredded_is_overwritten_where_it_lay(tmp_path: Path) -> None:

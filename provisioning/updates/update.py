@@ -1,0 +1,259 @@
+"""The update under way: one thread that takes its steps.
+
+Owns: the thread, the order of writing down and doing, trying again with growing pauses, and heeding the owner between two steps.
+Does not know: what a step does (`steps`), what follows it (`states`), what the owner may say when (`owner`), nor HTTP.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent import logs
+from agent.errors import NisseError
+from agent.models.sets import ModelSet
+from provisioning.updates import owner, states
+from provisioning.updates.looking import Looking
+from provisioning.updates.mending import mend
+from provisioning.updates.parts import Parts
+from provisioning.updates.pausing import PausedError
+from provisioning.updates.refusals import RefusedError
+from provisioning.updates.states import Event, Record, State
+from provisioning.updates.steps import Next, Steps, read
+from provisioning.updates.watching import Watching
+
+_log = logging.getLogger(__name__)
+
+_IDLE_S = 30.0
+_SHORTEST_S, _LONGEST_S = 5.0, 3600.0  # between tries of a step that does not go
+_LONGEST_DOUBLED = 10
+# What says of a release that it is none for this box, ever; all else may be the line, the disk or the hour.
+_FINAL = frozenset({"contradictory", "malformed", "not_a_model", "name_taken", "damaged"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """Why a step does not go on, and when it is tried again."""
+
+    reason: str = ""
+    sentence: str = ""
+    again_at: float = 0.0  # monotonic
+
+
+class Machine:
+    """The updates of one house."""
+
+    def __init__(
+        self, parts: Parts, *, boot: str, clock: Callable[[], float] = time.time, pause: float = _SHORTEST_S
+    ) -> None:
+        """Goes on where the last process was; does nothing before `start`.
+
+        Args:
+            parts: What updates are made with.
+            boot: This start of the machine.
+            clock: Seconds since 1970.
+            pause: Seconds until a step that does not go is tried again; it doubles.
+        """
+        self.parts, self.clock, self._pause, self._boot = parts, clock, pause, boot
+        self._steps = Steps(parts, progress=self._note, may_go_on=self._interrupted, clock=clock)
+        self.watching = Watching(parts)
+        self.looking = Looking(parts, clock)
+        self.news = threading.Condition()
+        self._stopping = False
+        self._word: Event | None = None  # of the owner, not yet heeded
+        self._failures = 0
+        self.trouble = Trouble()
+        self.progress: tuple[int, int] = (0, 0)
+        self.record = Record(boot=boot)
+        self.begun = False
+        self._thread = threading.Thread(target=self._run, name="update", daemon=True)
+
+    def start(self) -> None:
+        """Begins."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stops; what was done stays, and the next process goes on."""
+        with self.news:
+            self._stopping = True
+            self.news.notify_all()
+        self._thread.join(timeout=5)
+
+    def write(self, record: Record) -> None:
+        """First it is written, then it is so. To be called with `news` held.
+
+        Raises:
+            StorageError: The disk does not take it; nothing has changed.
+        """
+        self.parts.book.write(record)
+        if record.state != self.record.state:
+            logs.event(_log, "update.step", state=record.state, seq=record.seq, reason=record.reason)
+            self.progress = (0, 0)
+        self.record = record
+        self._failures, self.trouble = 0, Trouble()
+
+    def heed(self, word: Event | None = None) -> None:
+        """The owner has said something: what waits goes on now. To be called with `news` held."""
+        self._word = word or self._word
+        self._failures, self.trouble = 0, dataclasses.replace(self.trouble, again_at=0.0)
+        self.news.notify_all()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            try:
+                pause = self._round()
+            except NisseError as failed:  # mostly the disk, which did not take the word on the next step
+                pause = self._postpone(failed.key, str(failed))
+            except Exception as broken:  # noqa: BLE001 - without this thread there would be no updates until the next start
+                _log.error("update.broke", exc_info=broken)
+                pause = self._postpone("", f"Something unforeseen happened: {broken}.")
+            with self.news:
+                if not self._stopping and pause > 0:
+                    self.news.wait(pause)
+
+    def _round(self) -> float:
+        """Takes one step, if it is time; seconds until the next."""
+        if not self.begun:
+            self._begin()
+        record, word = self.record, self._heard()
+        if word and word in states.TABLE[record.state]:
+            self._after(record, Next(word, {"reason": "went_back"} if word == Event.BACK else {}))
+            return 0
+        if not record.busy:
+            return self._look_around(record)
+        if self.trouble.sentence and self._is_overtaken(record):
+            self.parts.store.discard(read(record))
+            self._after(record, Next(Event.DECLINED))
+            return 0
+        if self.trouble.again_at > time.monotonic():
+            return min(_IDLE_S, self.trouble.again_at - time.monotonic())
+        if not record.consent and record.state in owner.CAN_STOP:
+            self.trouble = Trouble(reason="stopped", sentence="You stopped it; it goes on when you say so.")
+            return _IDLE_S
+        return self._take(record)
+
+    def _is_overtaken(self, record: Record) -> bool:
+        """Whether what does not get on need not: its publisher has something newer by now, or has taken it back."""
+        if record.state not in owner.CAN_STOP or record.origin != "signed":
+            return False
+        return self.looking.look(record).overtaken
+
+    def _begin(self) -> None:
+        """Puts right what was found damaged, and goes on where the last process was."""
+        parts = self.parts
+        parts.book.claim()
+        mend(parts.sets, parts.shelf, parts.store)
+        active, previous = parts.sets.active(), parts.sets.previous()
+        found = states.recovered(
+            parts.book.record(),
+            torn=parts.book.torn,
+            boot=self._boot,
+            active=_seq(active),
+            previous=_seq(previous),
+        )
+        if parts.book.record() != found and found != Record(boot=self._boot):
+            self.write(found)
+        self.record, self.begun = found, True
+        logs.event(_log, "update.goes_on", state=found.state, seq=found.seq)
+
+    def _look_around(self, record: Record) -> float:
+        """While nothing is under way: what is there, and may it be installed."""
+        found = self.looking.look(record)
+        with self.news:
+            if self.record != record:
+                return 0  # the owner has said something meanwhile
+            if found.withdrawn and not owner.why_not_back(self.record, self.parts):
+                logs.event(_log, "update.withdrawn", reason=found.withdrawn)
+                self.write(
+                    owner.back_to_previous(self.record, self.parts, self.clock(), reason=found.withdrawn)
+                )
+                return 0
+            if found.release and found.release.seq != record.seq:
+                self.write(
+                    states.begin(
+                        record,
+                        Event.FOUND,
+                        release=found.release.to_bytes().decode(),
+                        seq=found.release.seq,
+                        since=self.clock(),
+                    )
+                )
+            elif found.gone and record.state == State.OFFERED:
+                self.write(states.after(record, Event.DECLINED))
+            elif record.state == State.CHECKED:
+                return self._take(record)
+            elif record.state == State.OFFERED and (record.consent or found.by_itself):
+                self.write(states.after(record, Event.CONSENTED, consent=True))
+            else:
+                return min(_IDLE_S, found.again_in)
+        return 0
+
+    def _take(self, record: Record) -> float:
+        try:
+            if record.state == State.PROBATION:
+                self._steps.switch(record)
+                return self._watch(record)
+            came = self._steps.take(record)
+        except PausedError as paused:
+            self.trouble = Trouble(
+                reason="paused", sentence=paused.message, again_at=time.monotonic() + self._pause
+            )
+            return 0
+        except RefusedError as refused:
+            logs.event(
+                _log, "update.refused", level=logging.WARNING, reason=refused.reason, detail=refused.detail
+            )
+            if refused.reason not in _FINAL:
+                return self._postpone(refused.reason, str(refused))
+            came = Next(Event.FAILED, {"reason": refused.reason, "sentence": refused.message})
+        except NisseError as failed:
+            return self._postpone(failed.key, str(failed))
+        self._after(record, came)
+        return 0
+
+    def _watch(self, record: Record) -> float:
+        came, pause = self.watching.look(record)
+        if came:
+            self._after(record, came)
+        return pause
+
+    def _after(self, record: Record, came: Next) -> None:
+        with self.news:
+            if self.record.state == record.state:
+                changes = {**came.changes, "at": self.clock()}
+                self.write(states.after(self.record, came.event, **changes))
+
+    def _postpone(self, reason: str, sentence: str) -> float:
+        doubled = self._pause * 2.0 ** min(self._failures, _LONGEST_DOUBLED)
+        pause = min(_LONGEST_S, doubled) * random.uniform(0.8, 1.2)  # noqa: S311 - so that boxes do not ask all at once
+        self._failures += 1
+        if sentence != self.trouble.sentence:
+            logs.event(
+                _log, "update.waits", level=logging.WARNING, reason=reason, why=sentence, seconds=round(pause)
+            )
+        self.trouble = Trouble(reason=reason, sentence=sentence, again_at=time.monotonic() + pause)
+        return pause
+
+    def _heard(self) -> Event | None:
+        with self.news:
+            word, self._word = self._word, None
+            return word
+
+    def _interrupted(self) -> str:
+        if self._stopping:
+            return "The house stops; it goes on at the next start."
+        if self._word or (not self.record.consent and self.record.state in owner.CAN_STOP):
+            return "You stopped it."
+        return ""
+
+    def _note(self, done: int, total: int) -> None:
+        self.progress = (done, total)
+
+
+def _seq(one: ModelSet | None) -> int:
+    return one.seq if one else 0

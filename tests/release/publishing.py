@@ -1,0 +1,80 @@
+"""An honest publisher for tests: the real repository, with keys in memory.
+
+Owns: the keys, and what of a release most tests do not care for. Does not know: what boxes do with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from securesystemslib.signer import CryptoSigner
+
+from provisioning.release import changing, making
+from provisioning.release.repository import ROLES, Lacking, Repository
+from provisioning.updates.release import Release
+
+PROBE = {"prompt": "What is 2 + 2?", "must_match": ["4"]}
+_COUNTS = {"root": 3, "targets": 2, "models": 2}
+_THRESHOLDS = {"root": 2, "targets": 2}
+
+
+class KeysInMemory:
+    """Private keys without files."""
+
+    def __init__(self) -> None:
+        self.by_role = {
+            role: [CryptoSigner.generate_ed25519() for _ in range(_COUNTS.get(role, 1))] for role in ROLES
+        }
+        self.away: set[str] = set()  # ids of keys that are not at hand
+
+    def signers(self, key_ids: Iterable[str]) -> list[CryptoSigner]:
+        """Those that are at hand."""
+        mine = {key.public_key.keyid: key for keys in self.by_role.values() for key in keys}
+        return [mine[key_id] for key_id in key_ids if key_id in mine and key_id not in self.away]
+
+
+class Publisher:
+    """One repository in a folder, with all keys."""
+
+    def __init__(self, folder: Path) -> None:
+        """Makes it."""
+        self.folder = folder
+        self.moment: datetime | None = None  # another time than now
+        self.keys = KeysInMemory()
+        self.repository = Repository(folder, now=lambda: self.moment or datetime.now(UTC))
+        public = {role: [key.public_key for key in keys] for role, keys in self.keys.by_role.items()}
+        assert self.repository.begin(public, _THRESHOLDS, self.keys) == []
+
+    @property
+    def root(self) -> bytes:
+        """What a box is given."""
+        return (self.folder / "metadata" / "1.root.json").read_bytes()
+
+    @property
+    def url(self) -> str:
+        """The folder as a source."""
+        return self.folder.absolute().as_uri()
+
+    def add(self, *files: Path, role: str = "chat", **told: Any) -> Release:
+        """Publishes a model; what is not told is chosen so that every box takes it."""
+        told = {"version": "1.0", "min_ram_mb": 1, **told}
+        if role == "chat":
+            told.setdefault("probes", [PROBE])
+        made, lacking = making.add(self.repository, files, role, told, self.keys)
+        assert lacking == []
+        return made
+
+    def yank(self, seq: int, why: str = "It forgets names.") -> None:
+        """Takes a release back."""
+        assert changing.yank(self.repository, seq, why, self.keys) == []
+
+    def raise_floor(self, seq: int) -> None:
+        """Makes a release the oldest that may serve."""
+        assert changing.raise_floor(self.repository, seq, self.keys) == []
+
+    def refresh(self) -> Sequence[Lacking]:
+        """Signs anew what would end soon."""
+        return self.repository.refresh(self.keys)

@@ -1,0 +1,80 @@
+"""`make test-updates`: what an update survives, with a report in `build/report/test-updates.json`.
+
+    python -m tests.updates [--quick] [--only PART,...]
+
+Owns: the order of the parts, the command line, the table and the report.
+Does not know: how a part measures. Each is a module beside this one with `measure(folder, *, quick) -> list[Check]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.measured import Check, measured, write
+from tests.updates import survival
+
+# Each part, and the figures that the report must have of it whether it can be measured or not.
+PARTS: dict[str, tuple[str, ...]] = {
+    "hostile": ("hostile_cases", "hostile_accepted"),
+    "resuming": ("resume_overhead", "delta_fraction"),
+    "crowding": ("disk_full_stages", "disk_full_harmed"),
+    "tearing": ("torn_files", "torn_files_wrong"),
+    "killing": ("kill_points", "kill_points_not_serving"),
+    "trying": ("bad_candidates", "bad_candidates_serving"),
+    "whole_way": ("messages_answered", "messages_lost"),
+}
+
+
+def main() -> int:
+    """Runs the parts; 0 if every one could be measured, whatever its figures."""
+    parser = argparse.ArgumentParser(prog="make test-updates")
+    parser.add_argument("--quick", action="store_true", help="fewer points, smaller files")
+    parser.add_argument("--only", default="", help=f"some parts of {','.join(PARTS)}")
+    given = parser.parse_args()
+    wanted = [part for part in given.only.split(",") if part] or list(PARTS)
+    unknown = sorted(set(wanted) - set(PARTS))
+    if unknown:
+        parser.error(f"there is no part {', '.join(unknown)}")
+    checks: list[Check] = []
+    seconds: dict[str, int] = {}
+    for part in wanted:
+        began = time.monotonic()
+        sys.stdout.write(f"{part} ...\n")
+        sys.stdout.flush()
+        checks += _measured(part, quick=given.quick)
+        seconds[part] = round(time.monotonic() - began)
+    table = list(survival.lines(checks))
+    sys.stdout.write("\n".join(["", *table, ""]))
+    write(
+        "test-updates",
+        checks,
+        quick=given.quick,
+        parts=wanted,
+        seconds=seconds,
+        survival=survival.rows(checks),
+    )
+    return measured(checks)
+
+
+def _measured(part: str, *, quick: bool) -> Sequence[Check]:
+    """One part's figures; those that must be there and could not be measured stand there without a value."""
+    try:
+        module = importlib.import_module(f"tests.updates.{part}")
+        with tempfile.TemporaryDirectory(prefix=f"nisse-{part}-") as folder:
+            found: list[Check] = module.measure(Path(folder), quick=quick)
+    except Exception:  # noqa: BLE001 - a part that breaks must not cost the others
+        traceback.print_exc(file=sys.stdout)
+        found = []
+    names = {check.name for check in found}
+    return [*found, *(Check(name=name, value=None) for name in PARTS[part] if name not in names)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
