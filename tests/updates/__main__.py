@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from tests import measured as reports
 from tests.measured import Check, measured, write
 from tests.updates import survival
 
@@ -42,25 +46,36 @@ def main() -> int:
     unknown = sorted(set(wanted) - set(PARTS))
     if unknown:
         parser.error(f"there is no part {', '.join(unknown)}")
-    checks: list[Check] = []
-    seconds: dict[str, int] = {}
+    parts = _kept(quick=given.quick)
     for part in wanted:
-        began = time.monotonic()
         sys.stdout.write(f"{part} ...\n")
         sys.stdout.flush()
-        checks += _measured(part, quick=given.quick)
-        seconds[part] = round(time.monotonic() - began)
+        parts[part] = _taken(part, quick=given.quick)
+    checks = [Check(**figure) for part in PARTS if part in parts for figure in parts[part]["figures"]]
     table = list(survival.lines(checks))
-    sys.stdout.write("\n".join(["", *table, ""]))
-    write(
-        "test-updates",
-        checks,
-        quick=given.quick,
-        parts=wanted,
-        seconds=seconds,
-        survival=survival.rows(checks),
-    )
+    earlier = [f"{part}: of {row['at']}" for part, row in parts.items() if part not in wanted]
+    sys.stdout.write("\n".join(["", *table, "", *earlier, ""]))
+    write("test-updates", checks, quick=given.quick, parts=parts, survival=survival.rows(checks))
     return measured(checks)
+
+
+def _kept(*, quick: bool) -> dict[str, dict[str, Any]]:
+    """What earlier runs of the same kind found, by part: whoever repeats one part keeps the others' figures."""
+    try:
+        found = json.loads((reports.REPORTS / "test-updates.json").read_text(encoding="utf-8"))
+        parts = found["parts"] if found["quick"] is quick else {}
+        return {part: dict(row) for part, row in parts.items() if part in PARTS}
+    except (OSError, ValueError, KeyError, AttributeError):
+        return {}
+
+
+def _taken(part: str, *, quick: bool) -> dict[str, Any]:
+    """One part's figures, and when they were taken."""
+    began = time.monotonic()
+    checks = _measured(part, quick=quick)
+    figures = [{"name": one.name, "value": one.value, "unit": one.unit, "goal": one.goal} for one in checks]
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"at": at, "seconds": round(time.monotonic() - began), "figures": figures}
 
 
 def _measured(part: str, *, quick: bool) -> Sequence[Check]:

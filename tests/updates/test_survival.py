@@ -64,3 +64,22 @@ def test_a_part_that_breaks_costs_its_own_figures_only(
         "torn_files_wrong": 0,
     }
     assert "no room" in capsys.readouterr().out
+
+    def finds_nothing(_folder: Path, *, quick: bool) -> list[Check]:
+        return [Check(name="quick", value=int(quick))]
+
+    monkeypatch.setattr("tests.updates.hostile.measure", finds_nothing)
+    monkeypatch.setattr(sys, "argv", ["test-updates", "--quick", "--only", "hostile"])
+    assert report.main() == 1
+    found = json.loads((tmp_path / "test-updates.json").read_text())
+    assert found["parts"]["tearing"]["figures"][0] == {
+        "name": "torn_files",
+        "value": 300,
+        "unit": "",
+        "goal": "",
+    }
+    assert len(found["checks"]) == 5, "the other part's figures are kept"
+    monkeypatch.setattr(sys, "argv", ["test-updates", "--only", "hostile"])
+    report.main()
+    found = json.loads((tmp_path / "test-updates.json").read_text())
+    assert len(found["checks"]) == 3, "but not those of a quick run in a full one"
