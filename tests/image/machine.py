@@ -124,8 +124,16 @@ class Machine:
             raise RuntimeError(f"QEMU did not start: {said}") from failed
         return self
 
-    def until_up(self, seconds: float = 300.0, *, path: str = "/healthz", status: int = 200) -> float:
+    def until_up(
+        self, seconds: float = 300.0, *, path: str = "/healthz", status: int = 200, may_panic: bool = False
+    ) -> float:
         """Waits until the portal answers.
+
+        Args:
+            seconds: How long.
+            path: The page.
+            status: The status that it must have.
+            may_panic: A panic of an earlier start, which the serial log still has, is no reason to give up.
 
         Returns:
             The seconds since it was plugged in.
@@ -139,7 +147,7 @@ class Machine:
                 return httpx.get(self.url + path, timeout=10, trust_env=False).status_code == status
             return False
 
-        self.until(answers, seconds, "the portal")
+        self.until(answers, seconds, "the portal", may_panic=may_panic)
         return time.monotonic() - self.began
 
     def until(
