@@ -30,6 +30,12 @@ _LEFT_OUT = (
     "path-exclude=/etc/kernel/*/z50-raspi-firmware",
     "path-exclude=/etc/initramfs/post-update.d/z50-raspi-firmware",
 )
+# raspi-firmware calls that way when it is set up, and does not get along without it.
+_FIRMWARE_PACKAGE, _FIRMWARE_WAY = "raspi-firmware", '"$1"/etc/kernel/postinst.d/z50-raspi-firmware'
+_FIRMWARE_HOOKS = (
+    rf"""--essential-hook=mkdir -p "$1"/etc/kernel/postinst.d && printf '#!/bin/sh\nexit 0\n' >{_FIRMWARE_WAY} && chmod 0755 {_FIRMWARE_WAY}""",
+    f"--customize-hook=rm -f {_FIRMWARE_WAY}",
+)
 # udev's database of keyboards, mice and cameras, which no box needs: to compile it takes a minute where the target is emulated.
 _NO_HARDWARE_DATABASE = {"SYSTEMD_HWDB_UPDATE_BYPASS": "1"}
 # Written before the kernel's package builds its initrd: one for any machine, not for the builder's.
@@ -96,6 +102,7 @@ def bootstrap(job: Job) -> tuple[str, ...]:
         *(f"--aptopt={option}" for option in job.apt_options),
         *_backports(job),
         *_initrd(job),
+        *(_FIRMWARE_HOOKS if _FIRMWARE_PACKAGE in packages else ()),
         job.common.suite,
         str(job.tarball),
         *job.mirrors,
