@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -24,6 +25,12 @@ CHAT_MODEL = "smollm2-135m-instruct-q4_1"
 EMBEDDER = "all-minilm-l6-v2"
 
 _PROGRAMS = ("postfix", "dovecot", "avahi-daemon", "chromium", "ip")
+
+# A slow machine is no fault of what is tested.
+hypothesis.settings.register_profile(
+    "house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("house")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
