@@ -30,10 +30,9 @@ class Profile:
 
 
 PROFILES = {
-    "portal": Profile(
-        user="nisse-portal", memory=400 * MEGABYTE, dies=-200, weight=1000
-    ),  # somebody waits for its page
-    "conversation": Profile(user="nisse-conversation", dies=-300, weight=200),
+    # Somebody waits for the page and for being let in: these two go first, at the start above all.
+    "portal": Profile(user="nisse-portal", memory=400 * MEGABYTE, dies=-200, weight=1000),
+    "conversation": Profile(user="nisse-conversation", dies=-300, weight=1000),
     "recall": Profile(user="nisse-recall", memory=700 * MEGABYTE, dies=200),
     "updates": Profile(user="nisse-updates", memory=256 * MEGABYTE, dies=400, weight=20),
     "channel-mail": Profile(user="nisse-channel-mail", dies=100),

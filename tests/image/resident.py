@@ -26,6 +26,7 @@ _TOKEN = re.compile(r'name="csrf" (?:value|content)="([0-9a-f]+)"')
 _LETTER = re.compile(r"<summary><b>(.*?)</b>.*?<div class=\"words\">(.*?)</div>", re.DOTALL)
 _SLOW_S = 120.0  # an emulated box computes a password's hash for a while
 _WAKING_S = 180.0
+_NOT_AWAKE = "awake yet"
 _PROBLEM = '<p class="notice">'
 _NOTE = "I have your message."  # how a note begins that the answer takes long
 
@@ -73,10 +74,15 @@ class Resident:
         assert self._http.get("/setup/done").status_code == 200
 
     def logs_in(self) -> None:
-        """Logs in with the owner's address."""
+        """Logs in with the owner's address; while a part of the house is still waking up, again, as the page says."""
         self._until_awake()
         self._http.cookies.clear()
-        answer = self._post("/login", {"address": ADDRESS, "password": PASSWORD}, page="/login")
+        end = time.monotonic() + _WAKING_S
+        while True:
+            answer = self._post("/login", {"address": ADDRESS, "password": PASSWORD}, page="/login")
+            if _NOT_AWAKE not in answer.text or time.monotonic() > end:
+                break
+            time.sleep(2)
         assert answer.status_code == 303, answer.text[-800:]
 
     def teach(self, name: str, text: str) -> dict[str, object]:
