@@ -71,9 +71,10 @@ def esp_files(tree: Path) -> dict[str, bytes]:
 
 
 def _tree_folder(tree: Path) -> Path:
-    found = [folder for pattern in _TREE_FOLDERS for folder in sorted(tree.glob(pattern))]
+    # One of the two places may be a link to the other.
+    found = sorted({folder.resolve() for pattern in _TREE_FOLDERS for folder in tree.glob(pattern)})
     if len(found) != 1:
-        kernels = ", ".join(str(folder.relative_to(tree)) for folder in found) or "none"
+        kernels = ", ".join(str(folder.relative_to(tree.resolve())) for folder in found) or "none"
         raise SettingsError(
             f"The device trees of exactly one kernel are needed; there are: {kernels}.",
             hint="Name one kernel in the board's file.",
