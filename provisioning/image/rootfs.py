@@ -43,6 +43,7 @@ _INITRD = r"""mkdir -p "$1"/etc/initramfs-tools/conf.d && printf 'MODULES={}\nCO
 # Drivers of some kinds only: there to be loaded when their device is found.
 _KINDS = r"""mkdir -p "$1"/usr/share/initramfs-tools/hooks && cd "$1"/usr/share/initramfs-tools/hooks && printf '#!/bin/sh\n[ "$1" = prereqs ] && exit 0\n. /usr/share/initramfs-tools/hook-functions\nauto_add_modules {}\n' >nisse && chmod 0755 nisse"""
 _EMPTIED = (
+    "boot/firmware",  # a copy of what lies on the boot partition, made when raspi-firmware is set up
     "var/lib/apt/lists",
     "var/cache/apt",
     "var/cache/debconf",
