@@ -4,8 +4,7 @@ Owns: that a process of the house is a fork of supervisord which goes on in Pyth
 Does not know: what is started (the files in `conf.d/`), nor what becomes of it (`launch`, `agent.__main__`).
 
 What all processes of the house import - Flask, httpx, SQLite, the ground - is loaded once, before the first of them begins, and lies in
-memory once: the kernel copies a page only when somebody writes to it. On a small box that is half of the memory of a house in which
-nobody asks anything, and half of the time until its page answers. A command that is not the house's own is executed as ever.
+memory once: the kernel copies a page only when somebody writes to it. A command that is not the house's own is executed as ever.
 """
 
 from __future__ import annotations
