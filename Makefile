@@ -13,10 +13,11 @@ run: ## set everything up and start the house on this desk; Ctrl-C stops it
 	@provisioning/setup.sh run
 	@$(PYTHON) -m agent run
 
+TEST_WORKERS := 2
 .PHONY: test
-test: ## set everything up and pass all tests (installs Postfix, Dovecot, Chromium, Avahi for them)
+test: ## set everything up and pass all tests, in TEST_WORKERS=2 processes (installs Postfix, Dovecot, Chromium, Avahi for them)
 	@provisioning/setup.sh test
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 .PHONY: check
 check: ## the quick checks: ruff, mypy, shellcheck, layout

@@ -4,7 +4,8 @@ Owns: that a process of the house is a fork of supervisord which goes on in Pyth
 Does not know: what is started (the files in `conf.d/`), nor what becomes of it (`launch`, `agent.__main__`).
 
 What all processes of the house import - Flask, httpx, SQLite, the ground - is loaded once, before the first of them begins, and lies in
-memory once: the kernel copies a page only when somebody writes to it. A command that is not the house's own is executed as ever.
+memory once: the kernel copies a page only when somebody writes to it. So does what is built when something is done for the first time,
+such as the table of settings. A command that is not the house's own is executed as ever.
 """
 
 from __future__ import annotations
@@ -17,27 +18,39 @@ import importlib
 import os
 import shlex
 import signal
+import ssl
 import sys
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
+from wsgiref.util import setup_testing_defaults
 
+from flask import Flask
 from supervisor import supervisord
 from supervisor.options import ServerOptions
 from supervisor.states import SupervisorStates
 
+from agent import settings
+
 # What nearly every process needs; one that needs less wastes nothing, because the pages are there anyway.
 PRELOADED = (
+    "agent.__main__",
+    "agent.embed",
     "agent.errors",
     "agent.logs",
     "agent.message",
+    "agent.models.sets",
     "agent.processes",
     "agent.registry",
     "agent.settings",
     "agent.store",
     "agent.wire.call",
     "agent.wire.serve",
+    "asyncio",
+    "encodings.idna",
+    "httpcore",
+    "zeroconf",
 )
 _SUPERVISORS_SIGNALS = (
     signal.SIGTERM,
@@ -75,6 +88,7 @@ def main(words: Sequence[str]) -> None:
     """
     for name in PRELOADED:
         importlib.import_module(name)
+    _rehearse()
     gc.collect()
     gc.freeze()  # the collector writes to what it looks at, and would have each process copy it
     is_first = True
@@ -88,6 +102,16 @@ def main(words: Sequence[str]) -> None:
         is_first = False
         if options.mood < SupervisorStates.RESTARTING:
             return
+
+
+def _rehearse() -> None:
+    """Does once what each process does at its start, for what stays of it in memory; to be called when all is loaded."""
+    settings.table()
+    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    application = Flask(__name__, static_folder=None)
+    environment: dict[str, Any] = {}
+    setup_testing_defaults(environment)
+    application(environment, lambda _status, _headers, _failed=None: lambda _body: None)
 
 
 def _own_words(words: Sequence[str], command: str) -> tuple[str, list[str]] | None:

@@ -73,7 +73,7 @@ def test_a_bad_update_leads_back_to_the_old_slot(
     machine.until_up(2 * BOOT_S, may_panic=True)
     report.detail(f"fallback_{how}", {"boots": machine.boots, "seconds": round(machine_seconds(machine))})
     assert machine.boots == [("B", "normal")] * TRIES + [("A", "normal")]
-    until_good(machine)
+    until_good(machine, may_panic=True)
     assert resident_of(machine).documents() == [DOCUMENT]
     machine.switch_off()
     assert medium.counters()["LAST_GOOD"] == "A"
