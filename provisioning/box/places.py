@@ -43,6 +43,11 @@ class Places:
         return self.data / "shared"
 
     @property
+    def programs(self) -> Path:
+        """Versions of Nisse newer than the system's own; everybody may read them."""
+        return self.data / "programs"
+
+    @property
     def run(self) -> Path:
         """What lasts until the box is switched off."""
         return self.root / "run" / "nisse"
