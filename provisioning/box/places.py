@@ -12,7 +12,7 @@ import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
-PORTAL = "nisse-portal"
+ROOT, PORTAL, UPDATES = "root", "nisse-portal", "nisse-updates"
 HOUSE = "nisse"  # the group of all the house's processes
 
 
