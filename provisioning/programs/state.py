@@ -246,4 +246,4 @@ def _plain(kind: type[Any], row: Any) -> Any:
 
 def _demand(holds: bool) -> None:
     if not holds:
-        raise _WrongError
+        raise _WrongError("no record of ours")
