@@ -10,14 +10,14 @@ Does not know: what root does (`provisioning/programs`, `provisioning/privileged
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import platform
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -82,14 +82,17 @@ class Said:
 class Root:
     """Root, as the updates see it. On a desk there is none."""
 
-    def __init__(self, run: Path | None, kept: Path = KEPT) -> None:
+    def __init__(
+        self, run: Path | None, kept: Path = KEPT, *, running: Callable[[], str] = lambda: version("nisse")
+    ) -> None:
         """Asks nothing yet.
 
         Args:
             run: The folder of the helper's socket; None: there is none.
             kept: Where root keeps programs.
+            running: The version that this process is of.
         """
-        self._run, self._kept = run, kept
+        self._run, self._kept, self._running = run, kept, running
 
     @property
     def is_there(self) -> bool:
@@ -98,7 +101,7 @@ class Root:
 
     def here(self) -> Here:
         """What a program meets here; `refused` is left to the caller."""
-        running, said = importlib.metadata.version("nisse"), self.said()
+        running, said = self._running(), self.said()
         base = _table(_read(self._run / "program.json").get("base")) if self._run else {}
         return Here(
             architecture=_text(base, "architecture") or _MACHINES.get(platform.machine(), platform.machine()),

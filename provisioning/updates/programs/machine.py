@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from agent import logs
 from agent.errors import NisseError
@@ -38,7 +39,10 @@ _LATER = frozenset(
     {"clock", "stale", "freeze", "expired", "incomplete", "mix_and_match", "rollback", "unreachable", "too_slow", "not_there",
      "no_space", "wrong_hash", "wrong_length", "endless_data"}
 )  # fmt: skip
-_NOT_ITS_FAULT = frozenset({"damaged", "lost_on_disk", "no_space", "no_room", "yanked", "not_a_box"})
+# Nothing of it speaks against the program itself: it is offered again, and after a day installed by itself.
+_NOT_ITS_FAULT = frozenset(
+    {"damaged", "lost_on_disk", "no_space", "no_room", "wrong_hash", "started_too_often", "overtaken", "yanked", "not_a_box"}
+)  # fmt: skip
 _TRIED = "Nisse itself is being updated just now; that takes a few minutes."
 
 
@@ -144,7 +148,7 @@ class ProgramMachine:
             self._write(now, dataclasses.replace(ended, told=last.key))
             return
         self._note_end(last.result, last.version, last.sha256, last.reason, last.sentence)
-        self._write(now, dataclasses.replace(now, told=last.key))
+        self._write(now, dataclasses.replace(now, told=last.key, **self._rest(last.result, last.reason)))
 
     def _look_around(self, now: Record) -> float:
         """While nothing is under way: what is there, and may it be installed."""
@@ -249,8 +253,11 @@ class ProgramMachine:
         self._note_end(now.outcome, now.version, now.sha256, now.reason, now.sentence)
         self.parts.store.forget_all_but()
         self.parts.store.forget_lists([each.sha256 for each in self.parts.root.said().kept])
-        rest = now.outcome == "refused" and now.reason in _NOT_ITS_FAULT
-        self._write(now, states.idle(now, **({"rest_until": self.clock() + _DAY_S} if rest else {})))
+        self._write(now, states.idle(now, **self._rest(now.outcome, now.reason)))
+
+    def _rest(self, outcome: str, reason: str) -> dict[str, Any]:
+        failed = outcome in ("refused", "rolled_back") and reason in _NOT_ITS_FAULT
+        return {"rest_until": self.clock() + _DAY_S} if failed else {}
 
     def _note_end(self, outcome: str, version: str, sha256: str, reason: str, sentence: str) -> None:
         book, at = self.parts.book, self.clock()
@@ -258,8 +265,9 @@ class ProgramMachine:
         if outcome == "committed":
             return
         if reason not in _NOT_ITS_FAULT and sha256:
-            why = rules.sentence("went_back") if outcome == "went_back" else sentence
-            book.shun(sha256=sha256, version=version, reason=reason or outcome, sentence=why, at=at)
+            if outcome == "went_back":
+                reason, sentence = outcome, rules.sentence(outcome)
+            book.shun(sha256=sha256, version=version, reason=reason or outcome, sentence=sentence, at=at)
         if outcome != "went_back":
             book.tell(_letter(version, reason, sentence, sha256, at))
 
@@ -273,7 +281,9 @@ class ProgramMachine:
     def _write(self, old: Record, new: Record) -> None:
         """Writes, unless the owner has said something since."""
         with self.news:
-            if self.record == old:
+            if (
+                dataclasses.replace(self.record, handed=old.handed) == old
+            ):  # each asking is written down meanwhile
                 self.write(new)
 
     def _postpone(self, reason: str, sentence: str) -> float:
@@ -306,10 +316,11 @@ def read(now: Record) -> Program:
 
 
 def _letter(version: str, reason: str, sentence: str, sha256: str, at: float) -> Letter:
+    again = "at the earliest in a day" if reason in _NOT_ITS_FAULT else "only if you say so"
     text = (
         f"Version {version} of Nisse was not kept on your box. {sentence}\n\n"
         "The version before runs as it did; no message was lost, and there is nothing that you must do. "
-        "It is not tried again by itself. The page Updates says more."
+        f"It is tried again {again}. The page Updates says more."
     )
     key = f"program-{version}-{sha256[:12]}-{reason}".replace("_", "-")
     return Letter(key=key, subject="A new version of Nisse did not do well", text=text, at=at)
