@@ -78,7 +78,7 @@ class BoxWithPrograms:
     ) -> None:
         """Finds itself on a folder, fresh or as an earlier one left it."""
         self.places = Places(folder)
-        self.now = lambda: datetime.now(UTC).timestamp()
+        self.now: Callable[[], float] = lambda: datetime.now(UTC).timestamp()
         self.asked: list[str] = []
         self.later: list[Callable[[], None]] = []
         self.silent = False  # root does not answer
