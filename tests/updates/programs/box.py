@@ -106,12 +106,10 @@ class BoxWithPrograms:
         keys = self.places.root / "keys"
         keys.mkdir(exist_ok=True)
         (keys / first_root.ROOT).write_bytes(root)
-        starting.point(self.places, BASE, *self._pointed())
-
-    def _pointed(self) -> tuple[Any, Any]:
-        state = RootsBook(self.places).read()
-        found = state.candidate.program if state.candidate else state.current
-        return (RootsBook(self.places).file(found), found) if found else (None, None)
+        if not (self.places.run / starting.FACTS).exists():  # the machine has just been started
+            starting.choose(self.places, BASE, Start, self.now)
+            if RootsBook(self.places).read().candidate:
+                self.later.append(self.trial)
 
     @property
     def updates(self) -> Path:
