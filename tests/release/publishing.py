@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import struct
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,7 +109,12 @@ def program_file(
     """What the bundle maker writes, with noise in place of the program."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"nisse-{version}-{architecture}.raw"
-    path.write_bytes(b"hsqs" + random.Random(version).randbytes(size - 4))
+    path.write_bytes(head_of_squashfs(size) + random.Random(version).randbytes(size - 96))
     about = {**PROGRAM, "version": version, "architecture": architecture, **told}
     path.with_suffix(".json").write_text(json.dumps(about))
     return path
+
+
+def head_of_squashfs(size: int) -> bytes:
+    """What a file system of this size begins with: version 4.0, and its length."""
+    return struct.pack("<4s24sHHQQ48x", b"hsqs", bytes(24), 4, 0, 0, size)
