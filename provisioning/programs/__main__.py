@@ -7,6 +7,7 @@ Does not know: how it is chosen or tried.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 
@@ -33,7 +34,9 @@ def main(words: list[str]) -> int:
         elif words == ["try"]:
             from provisioning.programs.trying import Trial  # noqa: PLC0415 - a choice is made at each start
 
-            Trial(places, base, house).run()
+            if Trial(places, base, house).run():
+                # A day of probation in a fresh process, which has nothing loaded that only the questions need.
+                os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - this very command
         else:
             sys.stderr.write("choose or try\n")
             return 2

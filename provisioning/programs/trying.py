@@ -72,12 +72,18 @@ class Trial:
         self._rest, self._ticks, self._now = rest, ticks, now
         self._book = Book(places)
 
-    def run(self) -> None:
-        """Sees a candidate through, then whatever is on probation."""
+    def run(self) -> bool:
+        """Sees a candidate through; where there is none, counts the hours of what is on probation.
+
+        Returns:
+            Whether there was a candidate, so that more may be to do.
+        """
         candidate = self._book.read().candidate
-        if candidate:
-            self._try(candidate)
-        self._watch()
+        if candidate is None:
+            self._watch()
+            return False
+        self._try(candidate)
+        return True
 
     def _try(self, candidate: Candidate) -> None:
         sha256 = candidate.program.sha256

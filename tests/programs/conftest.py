@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from provisioning.box.places import Places
 from provisioning.programs.choosing import Base
 from provisioning.programs.state import Book, Program
 
-BASE = Base(version="0.5.0", architecture="amd64", python="3.13")
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+BASE = Base(version="0.5.0", architecture="amd64", python=PYTHON)
 NOW = 1_795_000_000.0
 
 
@@ -27,7 +29,7 @@ def program(version: str, **changes: Any) -> Program:
         size=len(content),
         version=version,
         architecture="amd64",
-        python="3.13",
+        python=PYTHON,
         needs_system="0.5.0",
         reads="0.5.0",
         readable_by="0.5.0",

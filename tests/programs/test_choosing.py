@@ -137,7 +137,7 @@ def test_a_base_that_is_as_new_runs_in_place_of_all_programs(version: str) -> No
 
 
 @pytest.mark.parametrize(
-    "changes", [{"architecture": "arm64"}, {"python": "3.14"}, {"needs_system": "0.5.1"}]
+    "changes", [{"architecture": "arm64"}, {"python": "3.99"}, {"needs_system": "0.5.1"}]
 )
 def test_what_does_not_fit_the_base_does_not_run(changes: dict[str, str]) -> None:
     """As after the system went back to its other slot, or the card was put into another box."""

@@ -16,7 +16,7 @@ from provisioning.programs import choosing, starting
 from provisioning.programs.choosing import Start
 from provisioning.programs.state import Book, Candidate, Program, State
 
-from .conftest import BASE, NOW, program
+from .conftest import BASE, NOW, PYTHON, program
 
 Lay = Callable[[str], Program]
 AGAIN = Start(failed=True)
@@ -46,7 +46,7 @@ def test_the_current_one_is_found_and_everybody_may_know(places: Places, book: B
     facts = places.run / starting.FACTS
     assert facts.stat().st_mode & 0o777 == 0o644
     assert json.loads(facts.read_text()) == {
-        "base": {"version": "0.5.0", "architecture": "amd64", "python": "3.13"},
+        "base": {"version": "0.5.0", "architecture": "amd64", "python": PYTHON},
         "running": one.to_json(),
     }
 
