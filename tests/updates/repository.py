@@ -229,7 +229,7 @@ def program_of(version: str, content: bytes) -> dict[str, Any]:
         "needs_system": "0.5",
         "reads": "0.5",
         "readable_by": "0.5",
-        "licence": "AGPL-3.0-or-later",
+        "licence": "Apache-2.0",
         "size": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
