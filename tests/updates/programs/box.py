@@ -78,7 +78,7 @@ class BoxWithPrograms:
     ) -> None:
         """Finds itself on a folder, fresh or as an earlier one left it."""
         self.places = Places(folder)
-        self.now: Callable[[], float] = lambda: datetime.now(UTC).timestamp()
+        self.ahead = 0.0  # seconds, of the box's clock
         self.asked: list[str] = []
         self.later: list[Callable[[], None]] = []
         self.silent = False  # root does not answer
@@ -110,6 +110,10 @@ class BoxWithPrograms:
             starting.choose(self.places, BASE, Start, self.now)
             if RootsBook(self.places).read().candidate:
                 self.later.append(self.trial)
+
+    def now(self) -> float:
+        """The box's clock."""
+        return datetime.now(UTC).timestamp() + self.ahead
 
     @property
     def updates(self) -> Path:
