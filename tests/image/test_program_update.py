@@ -94,7 +94,7 @@ def test_bad_versions_are_put_back_by_themselves(
 ) -> None:
     bad = {"99.2": programs.crashes, "99.3": programs.is_never_ready}
     stick = Stick(stage / "bad", image.parent / "root", bad)
-    machine = plug(extra=scripted.options(), further_disk=stick.file)
+    machine = plug(further_disk=stick.file)
     stick.trust(Medium(machine.disk_file))
     machine.plug_in().until_up(BOOT_S)
     machine.shell.wait(BOOT_S)
