@@ -57,6 +57,7 @@ SENTENCES = {
     "below_floor": "This version of Nisse is older than one that this box has already kept.",
     "too_far": "This version of Nisse cannot read what the present one has written; one in between must come first.",
     "no_way_back": "This box could not go back from this version of Nisse, so it is not taken.",
+    "not_taken": "The box's own service did not take this version of Nisse, although it was asked again and again.",
     # The trial on this box, and the time after it.
     "does_not_load": "The new model does not load on this box.",
     "crashed": "The new model crashed when it was tried.",

@@ -55,7 +55,7 @@ def program(**more: Any) -> dict[str, Any]:
 
 
 PROGRAM_OFFER = {
-    "version": "0.5.1", "notes": "Answers <i>sooner</i>.", "licence": "AGPL-3.0-or-later", "size": 98_000_000, "bytes": 98_000_000,
+    "version": "0.5.1", "notes": "Answers <i>sooner</i>.", "licence": "Apache-2.0", "size": 98_000_000, "bytes": 98_000_000,
     "critical": False, "why_waits": "It waits for your word.",
 }  # fmt: skip
 

@@ -25,7 +25,7 @@ from provisioning.updates.verified import PROGRAMS
 
 PROBE = {"prompt": "What is 2 + 2?", "must_match": ["4"]}
 PROGRAM = {
-    "format": 1, "python": "3.13", "needs_system": "0.5", "reads": "0.4", "readable_by": "0.4", "licence": "AGPL-3.0-or-later",
+    "format": 1, "python": "3.13", "needs_system": "0.5", "reads": "0.4", "readable_by": "0.4", "licence": "Apache-2.0",
 }  # fmt: skip
 _COUNTS = {"root": 3, "targets": 2, "models": 2}
 _THRESHOLDS = {"root": 2, "targets": 2}

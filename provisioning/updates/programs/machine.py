@@ -41,7 +41,8 @@ _LATER = frozenset(
 )  # fmt: skip
 # Nothing of it speaks against the program itself: it is offered again, and after a day installed by itself.
 _NOT_ITS_FAULT = frozenset(
-    {"damaged", "lost_on_disk", "no_space", "no_room", "wrong_hash", "started_too_often", "overtaken", "yanked", "not_a_box"}
+    {"damaged", "lost_on_disk", "no_space", "no_room", "wrong_hash", "started_too_often", "overtaken", "yanked", "not_a_box",
+     "not_taken"}
 )  # fmt: skip
 _TRIED = "Nisse itself is being updated just now; that takes a few minutes."
 
@@ -134,6 +135,13 @@ class ProgramMachine:
             return 0
         if not now.busy:
             return self._look_around(now)
+        return self._go_on(now, said)
+
+    def _go_on(self, now: Record, said: Said) -> float:
+        """With an update that is under way."""
+        if now.step in CAN_STOP and self.trouble.sentence and self._is_overtaken(now, by_a_newer=True):
+            self._write(now, states.idle(now))
+            return 0
         if self.trouble.again_at > time.monotonic():
             return min(_IDLE_S, self.trouble.again_at - time.monotonic())
         if now.step in CAN_STOP and not now.consent:
@@ -143,7 +151,7 @@ class ProgramMachine:
 
     def _hear(self, now: Record, last: Last) -> None:
         """Root says how one ended: the one that it was handed, or one that had been kept, or the owner went back."""
-        if now.step == Step.HANDED and last.sha256 == now.sha256:
+        if now.busy and last.sha256 == now.sha256:
             ended = states.ended(now, last.result, last.reason, last.sentence)
             self._write(now, dataclasses.replace(ended, told=last.key))
             return
@@ -204,13 +212,21 @@ class ProgramMachine:
         except RefusedError as refused:
             reason = refused.reason
             logs.event(_log, "program.refused", level=logging.WARNING, reason=reason, detail=refused.detail)
-            if reason in _LATER and not self._is_overtaken(now):
+            if reason in _LATER:
+                self._not_handed(now)
                 return self._postpone(reason, f"{rules.sentence(reason)} {refused.hint}".strip())
-            outcome = states.ended(now, "refused", reason, rules.sentence(reason))
-            self._write(now, outcome if reason not in _LATER else states.idle(now))
+            self._write(now, states.ended(now, "refused", reason, rules.sentence(reason)))
         except NisseError as failed:
+            self._not_handed(now)
             return self._postpone(failed.key, str(failed))
         return 0
+
+    def _not_handed(self, now: Record) -> None:
+        """Root has not taken it: models need not wait until it does."""
+        if now.step == Step.HANDED:
+            failures = self._failures
+            self._write(now, dataclasses.replace(now, step=Step.VERIFIED))
+            self._failures = failures
 
     def _bring(self, now: Record) -> None:
         """A step on this side."""
@@ -236,16 +252,14 @@ class ProgramMachine:
         if self.parts.root.works():
             return _TRIAL_S
         if now.handed >= MOST_HANDED:
-            raise RefusedError("damaged", f"root was asked {now.handed} times")
+            raise RefusedError("not_taken", f"root was asked {now.handed} times")
         program = read(now)
         if not self.parts.store.holds(program):
             raise RefusedError("lost_on_disk", program.target)
-        with self.news:
-            self.write(dataclasses.replace(now, handed=now.handed + 1))
-        again = (
-            now.sha256 in said.refused
-        )  # the owner has had it forgiven, else it would not have been chosen
+        # Refused before: the owner has had it forgiven, else it would not have been chosen.
+        again = now.sha256 in said.refused
         self.parts.root.install(program, self.parts.store.path(program), self.parts.lists, again=again)
+        self._write(now, dataclasses.replace(now, handed=now.handed + 1))
         return _TRIAL_S
 
     def _report(self, now: Record) -> None:
@@ -271,19 +285,21 @@ class ProgramMachine:
         if outcome != "went_back":
             book.tell(_letter(version, reason, sentence, sha256, at))
 
-    def _is_overtaken(self, now: Record) -> bool:
-        """Whether what is on its way need not be: there is something newer by now, or it was taken back."""
+    def _is_overtaken(self, now: Record, *, by_a_newer: bool = False) -> bool:
+        """Whether what is on its way need not be: it was taken back, or there is a newer one for this box by now."""
         news = self.parts.source.known()
-        if news is None:
+        if news is None or news.program_trouble:
             return False
+        if by_a_newer:
+            found = self._choice(news).program
+            if found and trust.version_number(found.version) > trust.version_number(now.version):
+                return True
         return all(each.sha256 != now.sha256 or each.yanked for each in news.programs)
 
     def _write(self, old: Record, new: Record) -> None:
         """Writes, unless the owner has said something since."""
         with self.news:
-            if (
-                dataclasses.replace(self.record, handed=old.handed) == old
-            ):  # each asking is written down meanwhile
+            if self.record == old:
                 self.write(new)
 
     def _postpone(self, reason: str, sentence: str) -> float:

@@ -78,7 +78,7 @@ class BoxWithPrograms:
     ) -> None:
         """Finds itself on a folder, fresh or as an earlier one left it."""
         self.places = Places(folder)
-        self.now: Callable[[], float] = lambda: datetime.now(UTC).timestamp()
+        self.ahead = 0.0  # seconds, of the box's clock
         self.asked: list[str] = []
         self.later: list[Callable[[], None]] = []
         self.silent = False  # root does not answer
@@ -106,12 +106,14 @@ class BoxWithPrograms:
         keys = self.places.root / "keys"
         keys.mkdir(exist_ok=True)
         (keys / first_root.ROOT).write_bytes(root)
-        starting.point(self.places, BASE, *self._pointed())
+        if not (self.places.run / starting.FACTS).exists():  # the machine has just been started
+            starting.choose(self.places, BASE, Start, self.now)
+            if RootsBook(self.places).read().candidate:
+                self.later.append(self.trial)
 
-    def _pointed(self) -> tuple[Any, Any]:
-        state = RootsBook(self.places).read()
-        found = state.candidate.program if state.candidate else state.current
-        return (RootsBook(self.places).file(found), found) if found else (None, None)
+    def now(self) -> float:
+        """The box's clock."""
+        return datetime.now(UTC).timestamp() + self.ahead
 
     @property
     def updates(self) -> Path:
