@@ -22,6 +22,7 @@ from tests.image.medium import Medium
 from tests.release.publishing import Publisher
 
 KEYS = "/usr/share/nisse/updates"
+REPOSITORY = "/run/stick/repository"
 _TUF = "/data/nisse/models/updates/tuf"
 _BLOBS = "/data/nisse/models/updates/programs/blobs/sha256"
 Spoil = Callable[[Path], None]  # is given the folder of the Python packages
@@ -36,13 +37,14 @@ with socket.socket(socket.AF_UNIX) as connection:
     print(connection.makefile().readline())
 PYTHON
 """
+_MOUNT = "mountpoint -q /run/stick || (mkdir -p /run/stick && mount -o ro /dev/vdb /run/stick)"
 _FETCH = f"""
 set -e
-mountpoint -q /run/stick || (mkdir -p /run/stick && mount -o ro /dev/vdb /run/stick)
+{_MOUNT}
 rm -rf {_TUF}
 mkdir -p {_BLOBS}
 cp -r /run/stick/tuf {_TUF}
-cp /run/stick/{{sha256}}.raw {_BLOBS}/{{sha256}}
+cp {REPOSITORY}/targets/programs/amd64/{{sha256}}.nisse-{{version}}.raw {_BLOBS}/{{sha256}}
 chown -R nisse-updates:nisse-models /data/nisse/models/updates
 """
 
@@ -82,12 +84,13 @@ class Stick:
         content.mkdir(parents=True)
         for version, spoil in wanted.items():
             file = _built(folder / version, tree, version, spoil)
-            made = self.publisher.add_program(file)
-            self.programs[version] = made
-            shutil.copyfile(file, content / f"{made.sha256}.raw")
+            self.programs[version] = self.publisher.add_program(file)
         lists = folder / "tuf"
         Metadata(lists, self.publisher.root, lambda: [self.publisher.url]).refresh()
         shutil.copytree(lists, content / "tuf", symlinks=True)
+        for part in ("metadata", "targets"):
+            shutil.copytree(self.publisher.folder / part, content / "repository" / part)
+        subprocess.run(["chmod", "-R", "a+rX", str(content)], check=True)
         self.file = folder / "stick.img"
         size = sum(each.stat().st_size for each in content.rglob("*") if each.is_file())
         with self.file.open("wb") as out:
@@ -100,10 +103,14 @@ class Stick:
         subprocess.run(["debugfs", "-w", "-R", f"mkdir {KEYS}", place], check=True, capture_output=True)
         medium.put_into_slot("root_a", f"{KEYS}/root.json", self.publisher.root)
 
+    def plug_in(self, machine: Machine) -> None:
+        """Mounts it, as udev does with a stick of FAT."""
+        machine.shell.ask(_MOUNT)
+
     def install(self, machine: Machine, version: str, user: str = "nisse-updates") -> dict[str, Any]:
         """Does what updates does, up to asking root; root's answer."""
         program = self.programs[version]
-        machine.shell.ask(_FETCH.format(sha256=program.sha256))
+        machine.shell.ask(_FETCH.format(sha256=program.sha256, version=version))
         return ask(
             machine,
             user,

@@ -60,13 +60,16 @@ def test_a_box_takes_a_version_through_a_power_cut_and_goes_back(
     stick.trust(Medium(machine.disk_file))
     machine.plug_in().until_up(BOOT_S)
     machine.shell.wait(BOOT_S)
-    machine.shell.ask(_WISH.format(wishes=scripted.WISHES))
+    stick.plug_in(machine)
+    wishes = {**scripted.WISHES, "updates.source": f"file://{programs.REPOSITORY}", "updates.policy": "ask"}
+    machine.shell.ask(_WISH.format(wishes=wishes))
     until_good(machine)
     base = version(machine)
     assert stick.install(machine, "99.1", "nisse-portal")["error"]["code"] == "forbidden"
 
-    said = stick.install(machine, "99.1")
-    assert said == {"ok": True}, said
+    anna = resident_of(machine)
+    machine.until(lambda: "99.1" in anna.page("/updates"), BOOT_S, "the offer on the page Updates")
+    anna.says("/updates/program/install", {"version": "99.1"}, page="/updates")
     until_version(machine, "99.1", TRIAL_S)
     assert programs.state(machine)["candidate"], "it is still on trial"
     machine.cut_power(random.Random(7))
@@ -82,7 +85,7 @@ def test_a_box_takes_a_version_through_a_power_cut_and_goes_back(
     assert len(machine.boots) == 1
     answers_mail(machine, "With the new one")
 
-    assert programs.ask(machine, "nisse-updates", verb="program-back") == {"ok": True, "to": base}
+    resident_of(machine).says("/updates/program/back", {}, page="/updates")
     until_version(machine, base)
     answers_mail(machine, "With the old one")
     assert programs.state(machine)["last"]["result"] == "went_back"
@@ -94,7 +97,7 @@ def test_bad_versions_are_put_back_by_themselves(
 ) -> None:
     bad = {"99.2": programs.crashes, "99.3": programs.is_never_ready}
     stick = Stick(stage / "bad", image.parent / "root", bad)
-    machine = plug(extra=scripted.options(), further_disk=stick.file)
+    machine = plug(further_disk=stick.file)
     stick.trust(Medium(machine.disk_file))
     machine.plug_in().until_up(BOOT_S)
     machine.shell.wait(BOOT_S)
