@@ -88,6 +88,11 @@ bundle-os: ## the built system as a signed update for boxes of BOARD; KEY= and C
 	@provisioning/setup.sh machine
 	@$(PYTHON) -m provisioning.image.bundle --board $(BOARD) $(if $(KEY),--key $(KEY) --certificate $(CERTIFICATE))
 
+.PHONY: bundle-app
+bundle-app: ## the house of the built image as a program, which boxes of BOARD take without a new system; `nisse release program` signs it
+	@provisioning/setup.sh machine
+	@$(PYTHON) -m provisioning.image.program --board $(BOARD)
+
 INTERNET :=
 .PHONY: boot
 boot: ## start the built image in QEMU, the portal on port 8080 and the mail door on 8025; FRESH=1 writes it anew, INTERNET=1

@@ -6,6 +6,7 @@ Does not know: any page. A page's file has a `blueprint`, and where it stands in
 
 from __future__ import annotations
 
+import importlib.metadata
 import secrets
 import time
 from collections.abc import Callable
@@ -54,5 +55,6 @@ def create_app(
     layout.provide(app)
     for name in registry.names(PAGES):
         app.register_blueprint(registry.load(PAGES, name).blueprint)
-    app.add_url_rule("/healthz", "healthz", lambda: {"service": "portal", "ready": True})
+    version = importlib.metadata.version("nisse")  # of this very program: how a trial knows who answers
+    app.add_url_rule("/healthz", "healthz", lambda: {"service": "portal", "ready": True, "version": version})
     return app

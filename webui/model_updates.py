@@ -1,4 +1,4 @@
-"""What the portal asks the updates service about models: how things stand, the owner's word, test questions, and files that owners bring.
+"""What the portal asks the updates service: how things stand with models and Nisse itself, the owner's word, test questions, and files.
 
 Owns: those routes, how long each may take, and a state that can be shown also while the service is away.
 Does not know: pages, nor what an update is made of.
@@ -16,6 +16,7 @@ from agent.wire.call import Client
 
 LARGEST_PIECE = 4_000_000  # bytes of a file at a time
 WORDS = ("check", "install", "decline", "back", "stop", "forgive")  # what an owner may say
+PROGRAM_WORDS = ("install", "decline", "back", "stop", "forgive")  # likewise, of Nisse itself
 
 _QUICK_S = 4.0
 _WORD_S = 30.0  # going back is written down before it is answered
@@ -39,6 +40,21 @@ class ModelUpdates:
             ConflictError: That cannot be done now; the message says why.
         """
         self._client.post(f"/{word}", more, timeout=_WORD_S)
+
+    def program(self) -> dict[str, Any]:
+        """How things stand with Nisse itself; nothing while the service is away."""
+        try:
+            return dict(self._client.get("/program", timeout=_QUICK_S))
+        except NisseError:
+            return {}
+
+    def say_of_program(self, word: str, **more: Any) -> None:
+        """Tells it what the owner wants of Nisse itself; one of PROGRAM_WORDS.
+
+        Raises:
+            ConflictError: That cannot be done now; the message says why.
+        """
+        self._client.post(f"/program/{word}", more, timeout=_WORD_S)
 
     def bad_answer(self) -> None:
         """An owner found an answer bad; while a new model is on probation that counts."""

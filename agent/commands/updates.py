@@ -1,4 +1,4 @@
-"""`nisse updates WORD`: which models serve, what is new, the owner's word on it, the test questions, and bringing a model of one's own.
+"""`nisse updates WORD`: which models serve and which Nisse runs, what is new, the owner's word on it, test questions, a model of one's own.
 
 Owns: the words after `updates`, and printing how things stand.
 Does not know: how an update goes; the updates service says.
@@ -18,7 +18,9 @@ from agent.errors import NisseError, RequestError
 from agent.settings import Settings
 from agent.wire.call import Client, client
 
-HELP = "updates status, check, install, back ...: which models serve, and what is new"
+HELP = (
+    "updates status, check, install, back, program ...: which models serve, which Nisse runs, and what is new"
+)
 _PIECE = 4_000_000  # bytes
 _LOOK_S = 1.0
 _TRIES = 20
@@ -27,6 +29,12 @@ _WORDS = {
     "install": "fetch and try the model that is offered",
     "decline": "do not offer it any more",
     "back": "let the model serve that served before",
+    "stop": "stop fetching; what came is kept",
+}
+_PROGRAM_WORDS = {
+    "install": "fetch and try the version that is offered; the house restarts once",
+    "decline": "do not offer it any more",
+    "back": "go back to the version before; the house restarts once",
     "stop": "stop fetching; what came is kept",
 }
 _ORIGINS = {
@@ -42,6 +50,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     verbs.add_parser("status", help="how things stand")
     for word, help_line in _WORDS.items():
         verbs.add_parser(word, help=help_line)
+    program = verbs.add_parser(
+        "program", help="the same for Nisse itself: which version runs, and what is new"
+    )
+    words = program.add_subparsers(dest="word", metavar="WORD")
+    for word, help_line in _PROGRAM_WORDS.items():
+        words.add_parser(word, help=help_line)
     verbs.add_parser("questions", help="this house's own test questions")
     bring = verbs.add_parser("bring", help="try a model of your own; nobody has signed it")
     bring.add_argument("file", type=Path, help="a GGUF file")
@@ -54,6 +68,8 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
             _show_questions(updates.get("/golden")["questions"])
         elif given.verb == "bring":
             return _bring(updates, given.file)
+        elif given.verb == "program":
+            _show_program(_say_of_program(updates, given.word))
         elif given.verb in _WORDS:
             _show(_say(updates, given.verb))
         else:
@@ -69,6 +85,39 @@ def _say(updates: Client, word: str) -> dict[str, Any]:
             raise RequestError("No model is offered.", hint="`nisse updates check` looks for one.")
         body = {"seq": offer["seq"]}
     return dict(updates.post(f"/{word}", body))
+
+
+def _say_of_program(updates: Client, word: str | None) -> dict[str, Any]:
+    state = dict(updates.get("/program"))
+    if word is None:
+        return state
+    body: dict[str, Any] = {}
+    if word in ("install", "decline"):
+        if not state["offer"]:
+            raise RequestError(
+                "No version of Nisse is offered." if state["box"] else state["sentence"],
+                hint="`nisse updates check` looks for one." if state["box"] else "",
+            )
+        body = {"version": state["offer"]["version"]}
+    return dict(updates.post(f"/program/{word}", body))
+
+
+def _show_program(state: dict[str, Any]) -> None:
+    print(state["sentence"])
+    print(f"  Runs     Nisse {state['version']}")
+    if not state["box"]:
+        return
+    progress, offer = state["progress"], state["offer"]
+    if progress and progress["total"]:
+        print(f"  {100 * progress['done'] // progress['total']} % of the bytes")
+    if state["can_go_back"] and state["back_to"]:
+        print(f"  Before   Nisse {state['back_to']}")
+    if offer:
+        print(f"  Offered  Nisse {offer['version']}, {-(-offer['bytes'] // 1_000_000)} MB to fetch at most")
+        for line in str(offer["notes"]).splitlines():
+            print(f"           {line}")
+    for one in state["bad"]:
+        print(f"  Failed   Nisse {one['version']} ({_day(one['at'])}): {one['sentence']}")
 
 
 def _show(state: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
-PORTAL = "nisse-portal"
+ROOT, PORTAL, UPDATES = "root", "nisse-portal", "nisse-updates"
 HOUSE = "nisse"  # the group of all the house's processes
 
 
@@ -41,6 +41,11 @@ class Places:
     def shared(self) -> Path:
         """The box's own state, which both slots of the system share; for root alone."""
         return self.data / "shared"
+
+    @property
+    def programs(self) -> Path:
+        """Versions of Nisse newer than the system's own; everybody may read them."""
+        return self.data / "programs"
 
     @property
     def run(self) -> Path:

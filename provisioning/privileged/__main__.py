@@ -1,4 +1,4 @@
-"""`python -m provisioning.privileged`: does what the portal asks of root, until nobody has asked for a while.
+"""`python -m provisioning.privileged`: does what portal and updates ask of root, until nobody has asked for a while.
 
 Owns: putting the parts together.
 Does not know: any verb.
@@ -29,7 +29,7 @@ def main() -> int:
     with listener:
         listening.serve(
             listener,
-            lambda asked: verbs.answer(box, asked),
+            lambda asked, user: verbs.answer(box, asked, user),
             listening.allowed_users(),
             busy=lambda: background.is_busy,
         )

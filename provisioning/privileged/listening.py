@@ -1,11 +1,12 @@
 """One line of JSON in, one line of JSON out, for those who may ask.
 
 Owns: the socket, who is at its other end, and the limits on size and time.
-Does not know: what the verbs do.
+Does not know: what the verbs do, nor which of them each may ask.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import pwd
@@ -13,12 +14,12 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent import logs
 from agent.errors import ForbiddenError, RequestError
-from provisioning.box.places import PORTAL
+from provisioning.box.places import PORTAL, ROOT, UPDATES
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ _PATIENCE_S = 5.0
 _IDLE_S = 30.0
 _FIRST_DESCRIPTOR = 3  # where systemd hands the socket over
 
-Reply = Callable[[Any], dict[str, Any]]
+Reply = Callable[[Any, str], dict[str, Any]]  # what is asked, and by which user
 
 
 def given_socket(environ: dict[str, str], own_pid: int) -> socket.socket:
@@ -41,18 +42,19 @@ def given_socket(environ: dict[str, str], own_pid: int) -> socket.socket:
     return socket.socket(fileno=_FIRST_DESCRIPTOR)
 
 
-def allowed_users() -> frozenset[int]:
-    """Who may ask: the portal, and root."""
-    try:
-        return frozenset({0, pwd.getpwnam(PORTAL).pw_uid})
-    except KeyError:
-        return frozenset({0})
+def allowed_users() -> dict[int, str]:
+    """Who may ask at all: the portal, updates, and root; by number, with the name."""
+    allowed = {0: ROOT}
+    for name in (PORTAL, UPDATES):
+        with contextlib.suppress(KeyError):
+            allowed[pwd.getpwnam(name).pw_uid] = name
+    return allowed
 
 
 def serve(
     listener: socket.socket,
     reply: Reply,
-    allowed: frozenset[int],
+    allowed: Mapping[int, str],
     *,
     busy: Callable[[], bool] = lambda: False,
     idle: float = _IDLE_S,
@@ -62,7 +64,7 @@ def serve(
     Args:
         listener: Where they knock.
         reply: Does what is asked for.
-        allowed: The numbers of the users who may ask.
+        allowed: The users who may ask at all, by their numbers.
         busy: Whether something still goes on.
         idle: Seconds without a question after which this ends.
     """
@@ -75,7 +77,7 @@ def serve(
             quiet_since = time.monotonic()
 
 
-def _answer(connection: socket.socket, reply: Reply, allowed: frozenset[int]) -> None:
+def _answer(connection: socket.socket, reply: Reply, allowed: Mapping[int, str]) -> None:
     try:
         said = _reply_to(connection, reply, allowed)
         connection.settimeout(_PATIENCE_S)
@@ -84,12 +86,13 @@ def _answer(connection: socket.socket, reply: Reply, allowed: frozenset[int]) ->
         logs.event(_log, "asker.gone", level=logging.WARNING, reason=gone)
 
 
-def _reply_to(connection: socket.socket, reply: Reply, allowed: frozenset[int]) -> dict[str, Any]:
-    if peer(connection) not in allowed:
+def _reply_to(connection: socket.socket, reply: Reply, allowed: Mapping[int, str]) -> dict[str, Any]:
+    user = allowed.get(peer(connection))
+    if user is None:
         logs.event(_log, "asker.refused", level=logging.WARNING, user=peer(connection))
-        return ForbiddenError("Only the portal may ask this.").to_json()
+        return ForbiddenError("Only the portal and updates may ask this.").to_json()
     try:
-        return reply(json.loads(_line(connection)))
+        return reply(json.loads(_line(connection)), user)
     except (ValueError, RecursionError):
         return RequestError("A request is one line of JSON.").to_json()
 

@@ -1,11 +1,12 @@
 """What can be asked of root: one function a verb, each with its checks.
 
-Owns: the table of verbs.
-Does not know: sockets, nor who asks (`listening` lets only the portal and root).
+Owns: the table of verbs, and which user may ask which.
+Does not know: sockets, nor how it is known who asks (`listening`).
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -13,11 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent import durable, logs
-from agent.errors import ConflictError, NisseError, RequestError, UnavailableError
-from provisioning.box.places import Places
+from agent.errors import ConflictError, ForbiddenError, NisseError, RequestError, UnavailableError
+from provisioning.box.places import PORTAL, ROOT, UPDATES, Places
 from provisioning.box.running import Run
 from provisioning.firstboot import identity, presets
 from provisioning.network import joining, nmcli, profiles
+from provisioning.programs.asking import Programs
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +33,11 @@ class Box:
     places: Places
     run: Run
     background: Callable[[Callable[[], None]], None]  # for what lasts longer than an answer
+
+    @functools.cached_property
+    def programs(self) -> Programs:
+        """The versions of Nisse beside the system's own."""
+        return Programs(self.places, self.run, self.background)
 
 
 Verb = Callable[[Box, Mapping[str, Any]], Answer]
@@ -131,6 +138,18 @@ def _mark_good(box: Box, _asked: Mapping[str, Any]) -> Answer:
     return {}
 
 
+def _program_install(box: Box, asked: Mapping[str, Any]) -> Answer:
+    return box.programs.install(asked)
+
+
+def _program_back(box: Box, asked: Mapping[str, Any]) -> Answer:
+    return box.programs.back(asked)
+
+
+def _program_status(box: Box, asked: Mapping[str, Any]) -> Answer:
+    return box.programs.status(asked)
+
+
 VERBS: dict[str, Verb] = {
     "reboot": _reboot,
     "poweroff": _power_off,
@@ -141,19 +160,32 @@ VERBS: dict[str, Verb] = {
     "wifi-forget": _wifi_forget,
     "wipe": _wipe,
     "mark-good": _mark_good,
+    "program-install": _program_install,
+    "program-back": _program_back,
+    "program-status": _program_status,
+}
+_OF_UPDATES = frozenset({"program-install", "program-back", "program-status"})
+PERMITTED: dict[str, frozenset[str]] = {
+    ROOT: frozenset(VERBS),
+    PORTAL: frozenset(VERBS) - _OF_UPDATES,  # its page asks updates, which asks here
+    UPDATES: _OF_UPDATES,
 }
 
 
-def answer(box: Box, asked: Any) -> Answer:
+def answer(box: Box, asked: Any, user: str) -> Answer:
     """Does what is asked for, and says how it went; never raises.
 
     Args:
         box: What the verbs work with.
         asked: The decoded request.
+        user: Who asks.
     """
     verb = asked.get("verb") if isinstance(asked, dict) else None
     if not isinstance(verb, str) or verb not in VERBS:
         return RequestError("Nobody here knows this verb.", param="verb").to_json()
+    if verb not in PERMITTED.get(user, frozenset()):
+        logs.event(_log, "verb.forbidden", level=logging.WARNING, verb=verb, user=user)
+        return ForbiddenError("This is not for you to ask.", param="verb").to_json()
     try:
         done = VERBS[verb](box, asked)
     except NisseError as refused:

@@ -14,7 +14,7 @@ from pathlib import Path
 from tuf.api.metadata import TargetFile, Targets
 
 from agent.errors import NotFoundError, SettingsError
-from provisioning.release import making
+from provisioning.release import making, programs
 from provisioning.release.repository import Keys, Lacking, Repository
 from provisioning.updates import release
 from provisioning.updates.news import Target, target_url
@@ -146,6 +146,7 @@ def place(folder: Path, target: TargetFile) -> Path:
 def _unnamed(repository: Repository) -> list[Path]:
     signed: Targets = repository.newest(MODELS).signed
     named = {place(repository.folder, target) for target in signed.targets.values()}
+    named |= set(programs.named_files(repository))
     return [
         path for path in (repository.folder / "targets").rglob("*") if path.is_file() and path not in named
     ]

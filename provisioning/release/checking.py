@@ -39,6 +39,9 @@ def check(folder: Path, root: bytes) -> Findings:
     with tempfile.TemporaryDirectory() as place:
         news = Metadata(Path(place), root, lambda: [folder.absolute().as_uri()]).refresh()
     faults = [f"Release {seq} is refused: {reason}." for seq, reason in news.refused.items()]
+    faults += [f"{path} is refused: {reason}." for path, reason in news.refused_programs.items()]
+    if news.program_trouble:
+        faults.append(f"The list of programs is refused: {news.program_trouble}.")
     for path in news.targets:
         faults += _faults(folder, path, news)
     return Findings(news, tuple(faults))

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from agent.errors import NotFoundError, SettingsError
-from provisioning.release import changing, checking, keys, making
-from provisioning.release.repository import PERIODS, ROLES, Lacking, Repository, set_role
-from provisioning.updates.release import Release, read_time, write_time
-from provisioning.updates.verified import MODELS
+from provisioning.release import changing, checking, keys, making, programs
+from provisioning.release.repository import Lacking
+from provisioning.release.roles import PATHS, PERIODS, ROLES, set_role
+from provisioning.release.words import Do, command, repository_of, ring, rollout, rollout_arguments
+from provisioning.updates.programs.record import Program
+from provisioning.updates.release import Release, write_time
+from provisioning.updates.verified import MODELS, PROGRAMS
 
 EPILOGUE = """
 A repository is a folder that any web server can serve as it is; a copy of it on a stick does as well.
@@ -31,19 +34,28 @@ A repository is a folder that any web server can serve as it is; a copy of it on
                   --notes "What is better now." --probe "What is 2 + 2? => \\b4\\b" --percent 10
               nisse release verify REPO                a box's own view of it
               nisse release rollout REPO 1 --keys KEYS --percent 100
+  each version of Nisse itself (`make bundle-app` writes the two files)
+              nisse release program REPO --keys KEYS nisse-0.5.1-amd64.raw --notes "What is better now."
   each day    nisse release refresh REPO --keys KEYS   from a timer: needs only snapshot and timestamp on most days
   in trouble  nisse release yank REPO 1 --keys KEYS --why "It forgets names."
               nisse release role REPO timestamp --keys KEYS --add new.pub.json --remove 1a2b3c    (a stolen key)
+              nisse release role REPO programs --keys KEYS --add programs-1.pub.json      (a repository from before 0.5)
 
 A list that needs more signatures than there are keys at hand waits in REPO/staged; carry the folder to the next person, who signs
 with `nisse release sign REPO --keys THEIRS`. Passphrases come from --passphrase-file, $NISSE_RELEASE_PASSPHRASE or the terminal.
 provisioning/release/README.md says more.
 """
 # The keys that `init` makes, and how many of them must sign.
-_SCHEME = {"root": (3, 2), "targets": (2, 2), MODELS: (2, 1), "snapshot": (1, 1), "timestamp": (1, 1)}
+_SCHEME = {
+    "root": (3, 2),
+    "targets": (2, 2),
+    MODELS: (2, 1),
+    PROGRAMS: (2, 1),
+    "snapshot": (1, 1),
+    "timestamp": (1, 1),
+}
 _SOON_DAYS = 7
-
-Do = Callable[[argparse.Namespace], int]
+_WHICH = "a model's number, or a version of Nisse such as 0.5.1"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,34 +75,11 @@ def run(given: argparse.Namespace) -> int:
     return do(given)
 
 
-def _command(
-    commands: Any, name: str, what: str, do: Do, *, signs: bool = True, repository: bool = True
-) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=what, description=what)
-    parser.set_defaults(do=do)
-    if repository:
-        parser.add_argument("repository", type=Path, metavar="REPO", help="the folder that is served")
-    if signs:
-        parser.add_argument(
-            "--keys",
-            type=Path,
-            action="append",
-            default=[],
-            metavar="FOLDER",
-            help="where private keys lie; can be given more than once",
-        )
-    if signs or not repository:
-        parser.add_argument(
-            "--passphrase-file", type=Path, metavar="FILE", help="one passphrase for all keys"
-        )
-    return parser
-
-
 def _begin(commands: Any) -> None:
-    one = _command(commands, "key", "make one more pair of keys", _make_key, signs=False, repository=False)
+    one = command(commands, "key", "make one more pair of keys", _make_key, signs=False, repository=False)
     one.add_argument("folder", type=Path, help="where both files go")
     one.add_argument("name", help="such as root-4")
-    one = _command(commands, "init", "make keys and an empty repository", _init)
+    one = command(commands, "init", "make keys and an empty repository", _init)
     for role, (count, threshold) in _SCHEME.items():
         one.add_argument(
             f"--{role}",
@@ -101,7 +90,7 @@ def _begin(commands: Any) -> None:
 
 
 def _add(commands: Any) -> None:
-    one = _command(commands, "add", "publish a model as a new release", _add_model)
+    one = command(commands, "add", "publish a model as a new release", _add_model)
     one.add_argument(
         "files", nargs="+", help="a GGUF file or its URL; of an embedder model.onnx tokenizer.json"
     )
@@ -133,34 +122,25 @@ def _add(commands: Any) -> None:
         metavar="'QUESTION => PATTERN'",
         help="the answer must match this regular expression; can be given more than once",
     )
-    _rollout_arguments(one)
-
-
-def _rollout_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--percent", type=int, help="of the boxes that may take it")
-    parser.add_argument(
-        "--from", dest="not_before", type=_moment, metavar="DATE", help="not before; 2026-12-01, UTC"
-    )
-    parser.add_argument("--until", dest="not_after", type=_moment, metavar="DATE", help="not later than")
-    parser.add_argument(
-        "--critical",
-        action=argparse.BooleanOptionalAction,
-        help="boxes do not wait a day (owners still decide)",
-    )
+    rollout_arguments(one)
+    one = command(commands, "program", "publish a version of Nisse itself", _add_program)
+    one.add_argument("file", type=Path, metavar="FILE.raw", help="FILE.json is read beside it")
+    one.add_argument("--notes", default="", help="for owners: what is better now")
+    rollout_arguments(one)
 
 
 def _change(commands: Any) -> None:
-    one = _command(commands, "rollout", "change which boxes may take a release, and when", _roll_out)
-    one.add_argument("seq", type=int)
-    _rollout_arguments(one)
-    one = _command(commands, "yank", "take a release back", _yank)
-    one.add_argument("seq", type=int)
+    one = command(commands, "rollout", "change which boxes may take a release, and when", _roll_out)
+    one.add_argument("release", help=_WHICH)
+    rollout_arguments(one)
+    one = command(commands, "yank", "take a release back", _yank)
+    one.add_argument("release", help=_WHICH)
     one.add_argument("--why", required=True, help="one sentence for owners")
-    one = _command(commands, "floor", "let no box serve anything older of its role, for ever", _floor)
+    one = command(commands, "floor", "let no box serve anything older of its role, for ever", _floor)
     one.add_argument("seq", type=int)
-    one = _command(commands, "prune", "throw old releases and their files away", _prune)
-    one.add_argument("--keep", type=int, default=3, help="of each role (3)")
-    one = _command(commands, "role", "change who may sign for a role, and how many must", _role)
+    one = command(commands, "prune", "throw old releases and their files away", _prune)
+    one.add_argument("--keep", type=int, default=3, help="of each role, and of programs (3)")
+    one = command(commands, "role", "change who may sign for a role, and how many must", _role)
     one.add_argument("role", choices=ROLES)
     one.add_argument("--add", type=Path, action="append", default=[], metavar="PUB.JSON")
     one.add_argument(
@@ -170,16 +150,16 @@ def _change(commands: Any) -> None:
 
 
 def _keep(commands: Any) -> None:
-    _command(commands, "sign", "add signatures to what lacks some", _sign)
-    _command(commands, "refresh", "sign anew what would soon be no longer valid; run it daily", _refresh)
-    _command(commands, "unstage", "throw away changes that lack signatures", _unstage, signs=False)
-    _command(commands, "show", "list releases, keys and dates", _show, signs=False)
-    one = _command(commands, "verify", "look at it as a box would, and read every file", _verify, signs=False)
+    command(commands, "sign", "add signatures to what lacks some", _sign)
+    command(commands, "refresh", "sign anew what would soon be no longer valid; run it daily", _refresh)
+    command(commands, "unstage", "throw away changes that lack signatures", _unstage, signs=False)
+    command(commands, "show", "list releases, keys and dates", _show, signs=False)
+    one = command(commands, "verify", "look at it as a box would, and read every file", _verify, signs=False)
     one.add_argument("--root", type=Path, help="the root.json that boxes have; otherwise the first")
-    one = _command(commands, "factory", "write what an image needs to know of it", _factory, signs=False)
+    one = command(commands, "factory", "write what an image needs to know of it", _factory, signs=False)
     one.add_argument("into", type=Path, metavar="FOLDER", help="for `make image UPDATES=FOLDER`")
     one.add_argument("--source", required=True, metavar="ADDRESS", help="where boxes find it: https://...")
-    one = _command(commands, "copy", "bring a stick up to date", _copy, signs=False)
+    one = command(commands, "copy", "bring a stick up to date", _copy, signs=False)
     one.add_argument("into", type=Path, metavar="FOLDER", help="a folder on the stick")
 
 
@@ -200,7 +180,7 @@ def _init(given: argparse.Namespace) -> int:
         thresholds[role], count = _of(getattr(given, role))
         made[role] = [keys.make(given.keys[0], f"{role}-{number}", ask) for number in range(1, count + 1)]
     # Their passphrases were typed a moment ago; asked for once more, a mistake shows now and not in a year.
-    status = _finish(_repository(given).begin(made, thresholds, _ring(given)))
+    status = _finish(repository_of(given).begin(made, thresholds, ring(given)))
     print(f"Give boxes {given.repository}/metadata/1.root.json. Take root-* and targets-* off this machine.")
     return status
 
@@ -226,33 +206,56 @@ def _add_model(given: argparse.Namespace) -> int:
     told.setdefault("version", "1.0")
     if given.probe:
         told["probes"] = [*told.get("probes", []), *map(_probe, given.probe)]
-    told["rollout"] = {**told.get("rollout", {}), **_rollout(given)}
-    repository, fetched = _repository(given), given.repository / "staged" / "fetched"
+    told["rollout"] = {**told.get("rollout", {}), **rollout(given)}
+    repository, fetched = repository_of(given), given.repository / "staged" / "fetched"
     try:
         files = making.collect(given.files, fetched, given.sha256)
-        made, lacking = making.add(repository, files, given.role, told, _ring(given), first=given.seq)
+        made, lacking = making.add(repository, files, given.role, told, ring(given), first=given.seq)
     finally:
         shutil.rmtree(fetched, ignore_errors=True)
     print(_line(made))
     return _finish(lacking)
 
 
+def _add_program(given: argparse.Namespace) -> int:
+    made, lacking = programs.add(
+        repository_of(given), given.file, ring(given), notes=given.notes, rollout=rollout(given)
+    )
+    print(_program_line(made))
+    return _finish(lacking)
+
+
 def _roll_out(given: argparse.Namespace) -> int:
-    return _finish(changing.roll_out(_repository(given), given.seq, _ring(given), **_rollout(given)))
+    repository, which = repository_of(given), given.release
+    if _is_version(which):
+        return _finish(programs.roll_out(repository, which, ring(given), **rollout(given)))
+    return _finish(changing.roll_out(repository, int(which), ring(given), **rollout(given)))
 
 
 def _yank(given: argparse.Namespace) -> int:
-    return _finish(changing.yank(_repository(given), given.seq, given.why, _ring(given)))
+    repository, which = repository_of(given), given.release
+    if _is_version(which):
+        return _finish(programs.yank(repository, which, given.why, ring(given)))
+    return _finish(changing.yank(repository, int(which), given.why, ring(given)))
+
+
+def _is_version(which: str) -> bool:
+    """Whether a version of Nisse is meant; a model's release has a number alone."""
+    if not which.replace(".", "").isdecimal():
+        raise SettingsError(f"{which!r} is no release.", hint=f"Give {_WHICH}.")
+    return "." in which
 
 
 def _floor(given: argparse.Namespace) -> int:
-    return _finish(changing.raise_floor(_repository(given), given.seq, _ring(given)))
+    return _finish(changing.raise_floor(repository_of(given), given.seq, ring(given)))
 
 
 def _prune(given: argparse.Namespace) -> int:
-    gone, lacking = changing.prune(_repository(given), given.keep, _ring(given))
-    print(f"Gone: {', '.join(map(str, gone)) or 'nothing'}.")
-    return _finish(lacking)
+    repository, at_hand = repository_of(given), ring(given)
+    versions, lacking = programs.prune(repository, given.keep, at_hand)
+    gone, more = changing.prune(repository, given.keep, at_hand)
+    print(f"Gone: {', '.join([*map(str, gone), *versions]) or 'nothing'}.")
+    return _finish([*lacking, *more])
 
 
 def _role(given: argparse.Namespace) -> int:
@@ -261,17 +264,20 @@ def _role(given: argparse.Namespace) -> int:
     def edit(signed: Any) -> None:
         set_role(signed, given.role, add=added, remove=given.remove, threshold=given.threshold)
 
-    holder = "targets" if given.role == MODELS else "root"
-    return _finish(_repository(given).change(holder, edit, _ring(given)))
+    repository = repository_of(given)
+    if given.role == PROGRAMS and not repository.has_programs:
+        return _finish(repository.allow_programs(added, given.threshold, ring(given)))
+    holder = "targets" if given.role in PATHS else "root"
+    return _finish(repository.change(holder, edit, ring(given)))
 
 
 def _sign(given: argparse.Namespace) -> int:
-    return _finish(_repository(given).sign(_ring(given)))
+    return _finish(repository_of(given).sign(ring(given)))
 
 
 def _refresh(given: argparse.Namespace) -> int:
-    repository = _repository(given)
-    status = _finish(repository.refresh(_ring(given)))
+    repository = repository_of(given)
+    status = _finish(repository.refresh(ring(given)))
     for role, expires in repository.expiries().items():
         left = (expires - datetime.now(UTC)).days
         if left < min(_SOON_DAYS, PERIODS[role].days // 2):
@@ -282,17 +288,19 @@ def _refresh(given: argparse.Namespace) -> int:
 
 
 def _unstage(given: argparse.Namespace) -> int:
-    print(f"Thrown away: {', '.join(_repository(given).unstage()) or 'nothing'}.")
+    print(f"Thrown away: {', '.join(repository_of(given).unstage()) or 'nothing'}.")
     return 0
 
 
 def _show(given: argparse.Namespace) -> int:
-    repository = _repository(given)
+    repository = repository_of(given)
     for release in changing.releases(repository):
         print(_line(release))
+    for program in programs.all_programs(repository):
+        print(_program_line(program))
     root, targets = repository.newest("root").signed, repository.newest("targets").signed
     for role, expires in repository.expiries().items():
-        rule = (targets if role == MODELS else root).get_delegated_role(role)
+        rule = (targets if role in PATHS else root).get_delegated_role(role)
         ids = ", ".join(key[:8] for key in rule.keyids)
         print(
             f"{role:10} valid until {write_time(expires)}, {rule.threshold} of {len(rule.keyids)} keys: {ids}"
@@ -309,7 +317,11 @@ def _verify(given: argparse.Namespace) -> int:
     findings = checking.check(given.repository, root.read_bytes())
     for fault in findings.faults:
         print(fault)
-    print(f"A box believes {len(findings.news.releases)} releases with {len(findings.news.targets)} files.")
+    news = findings.news
+    print(
+        f"A box believes {len(news.releases)} releases of models and {len(news.programs)} versions of Nisse, "
+        f"with {len(news.targets)} files."
+    )
     return 1 if findings.faults else 0
 
 
@@ -324,28 +336,12 @@ def _copy(given: argparse.Namespace) -> int:
     return 0
 
 
-def _repository(given: argparse.Namespace) -> Repository:
-    return Repository(given.repository)
-
-
-def _ring(given: argparse.Namespace) -> keys.KeyRing:
-    for folder in given.keys:
-        if not folder.is_dir():
-            raise NotFoundError(f"There is no folder {folder} with keys.", hint="Is the stick plugged in?")
-    return keys.KeyRing(given.keys, keys.asker(given.passphrase_file))
-
-
 def _finish(lacking: Sequence[Lacking]) -> int:
     for each in lacking:
         print(each)
     if not lacking:
         print("Signed and published.")
     return 4 if lacking else 0
-
-
-def _rollout(given: argparse.Namespace) -> dict[str, Any]:
-    names = ("percent", "not_before", "not_after", "critical")
-    return {name: getattr(given, name) for name in names if getattr(given, name) is not None}
 
 
 def _line(release: Release) -> str:
@@ -355,6 +351,12 @@ def _line(release: Release) -> str:
     return (
         f"{release.seq:4} {release.role:5} {release.model.name} {release.version} ({size} MB) {state}{floor}"
     )
+
+
+def _program_line(program: Program) -> str:
+    state = f"TAKEN BACK: {program.yanked}" if program.yanked else f"{program.rollout.percent} % of boxes"
+    size = round(program.size / 1e6)
+    return f"Nisse {program.version} for {program.architecture} ({size} MB), back to {program.readable_by} {state}"
 
 
 def _probe(text: str) -> dict[str, Any]:
@@ -369,10 +371,3 @@ def _of(text: str) -> tuple[int, int]:
     if not (slash and threshold.isdecimal() and count.isdecimal() and 0 < int(threshold) <= int(count) <= 20):
         raise SettingsError(f"{text!r} does not say how many of how many.", hint="Such as 2/3.")
     return int(threshold), int(count)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return read_time(text if "T" in text else f"{text}T00:00:00Z")
-    except SettingsError as wrong:
-        raise argparse.ArgumentTypeError(str(wrong)) from wrong

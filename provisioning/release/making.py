@@ -129,15 +129,15 @@ def add(
     made = _release(seq, files, role, told)
     _check_name(made, signed)
     targets = [
-        _lay(repository.folder, release.file_path(seq, file.name), path) for file, path in _pairs(made, files)
+        lay(repository.folder, release.file_path(seq, file.name), path) for file, path in _pairs(made, files)
     ]
     for file in made.files:
         content = chunks.to_bytes(
-            chunks.cut(_place(repository.folder, file.target, Target(file.size, file.sha256)))
+            chunks.cut(place_of(repository.folder, file.target, Target(file.size, file.sha256)))
         )
         targets.append(write(repository.folder, file.chunks, content))
     targets.append(write_record(repository.folder, made))
-    return made, repository.change(MODELS, lambda new: _name(new, targets), at_hand)
+    return made, repository.change(MODELS, lambda new: name_in(new, targets), at_hand)
 
 
 def write_record(folder: Path, made: Release) -> TargetFile:
@@ -150,7 +150,7 @@ def write_record(folder: Path, made: Release) -> TargetFile:
 def write(folder: Path, path: str, content: bytes) -> TargetFile:
     """Lays a small file into the repository, and says what must be signed of it."""
     target = Target(len(content), hashlib.sha256(content).hexdigest())
-    durable.write(_place(folder, path, target), content, mode=0o644)
+    durable.write(place_of(folder, path, target), content, mode=0o644)
     return _signed(path, target)
 
 
@@ -219,7 +219,7 @@ def _pairs(made: Release, files: Sequence[Path]) -> list[tuple[File, Path]]:
     return list(zip(made.model.files, files, strict=True))
 
 
-def _lay(folder: Path, path: str, source: Path) -> TargetFile:
+def lay(folder: Path, path: str, source: Path) -> TargetFile:
     """Copies a file into the repository, under its hash."""
     size, digest = source.stat().st_size, hashlib.sha256()
     temporary = folder / "staged" / source.name
@@ -231,7 +231,7 @@ def _lay(folder: Path, path: str, source: Path) -> TargetFile:
         into.flush()
         os.fsync(into.fileno())
     target = Target(size, digest.hexdigest())
-    place = _place(folder, path, target)
+    place = place_of(folder, path, target)
     with writing():
         place.parent.mkdir(parents=True, exist_ok=True)
         temporary.chmod(0o644)
@@ -240,7 +240,8 @@ def _lay(folder: Path, path: str, source: Path) -> TargetFile:
     return _signed(path, target)
 
 
-def _place(folder: Path, path: str, target: Target) -> Path:
+def place_of(folder: Path, path: str, target: Target) -> Path:
+    """Where the repository has a file that is signed for."""
     return folder / target_url("", path, target).lstrip("/")
 
 
@@ -248,7 +249,8 @@ def _signed(path: str, target: Target) -> TargetFile:
     return TargetFile(target.size, {"sha256": target.sha256}, path)
 
 
-def _name(signed: Targets, targets: Sequence[TargetFile]) -> None:
+def name_in(signed: Targets, targets: Sequence[TargetFile]) -> None:
+    """Names files in a list."""
     signed.targets |= {target.path: target for target in targets}
 
 

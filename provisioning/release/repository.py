@@ -3,6 +3,7 @@
     metadata/3.root.json ...     the lists, as boxes read them; a list is never changed, a newer one stands beside it
     metadata/timestamp.json      names the newest; written last
     targets/models/...           the files, each by its hash
+    targets/programs/...         likewise
     staged/models.json           a list that lacks signatures; boxes do not look at it
 
 Owns: these files, versions, periods of validity and thresholds. python-tuf owns the format and the signatures.
@@ -21,7 +22,6 @@ from typing import Any, Protocol
 from securesystemslib.signer import CryptoSigner, SSlibKey
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import (
-    DelegatedRole,
     Delegations,
     Metadata,
     MetaFile,
@@ -33,19 +33,19 @@ from tuf.api.metadata import (
 
 from agent import durable
 from agent.errors import ConflictError, NotFoundError, SettingsError
+from provisioning.release.roles import (
+    NEEDED,
+    PATHS,
+    PERIODS,
+    ROLES,
+    SIGNED_BY_PEOPLE,
+    delegated,
+    set_role,
+    set_threshold,
+)
 from provisioning.updates.release import read_time, write_time
-from provisioning.updates.verified import ISSUED, MODELS
+from provisioning.updates.verified import ISSUED, MODELS, PROGRAMS
 
-ROLES = ("root", "targets", MODELS, "snapshot", "timestamp")
-PATHS = "models/*/*"
-# For how long each list is valid. A box that hears nothing for longer takes nothing more; what serves goes on.
-PERIODS = {
-    "root": timedelta(days=365),
-    "targets": timedelta(days=90),
-    MODELS: timedelta(days=30),
-    "snapshot": timedelta(days=7),
-    "timestamp": timedelta(days=2),
-}
 _EARLY = 2  # a list is signed anew in the last half of its period
 _LEAP = timedelta(days=400)  # more than that since the last signing: rather the clock is wrong
 
@@ -108,18 +108,46 @@ class Repository:
         if self.metadata.exists():
             raise ConflictError(f"{self.folder} is a repository already.")
         root, targets = Root(version=1, consistent_snapshot=True), Targets(version=1)
-        role = DelegatedRole(MODELS, [], thresholds.get(MODELS, 1), terminating=True, paths=[PATHS])
-        targets.delegations = Delegations({}, {MODELS: role})
-        for name in ROLES:
-            holder: Root | Targets = targets if name == MODELS else root
+        files = [name for name in PATHS if name == MODELS or keys.get(name)]
+        targets.delegations = Delegations({}, {name: delegated(name) for name in files})
+        for name in (name for name in ROLES if name in files or name not in PATHS):
+            holder: Root | Targets = targets if name in PATHS else root
             for key in keys.get(name, []):
                 holder.add_key(key, name)
-            _set_threshold(holder, name, thresholds.get(name, 1))
-        lists: dict[str, Signed] = {"root": root, "targets": targets, MODELS: Targets(version=1)}
-        for name, signed in lists.items():
+            set_threshold(holder, name, thresholds.get(name, 1))
+        lists: dict[str, Signed] = {"root": root, "targets": targets}
+        for name, signed in (lists | {name: Targets(version=1) for name in files}).items():
             signed.expires = self._expiry(name)
             self._stage(name, Metadata(signed))
         return self.sign(at_hand)
+
+    @property
+    def has_programs(self) -> bool:
+        """Whether it says who may sign for programs."""
+        return bool(self._versions(PROGRAMS))
+
+    def allow_programs(self, keys: list[SSlibKey], threshold: int, at_hand: Keys) -> list[Lacking]:
+        """Says for the first time who may sign for programs.
+
+        Args:
+            keys: Their public keys.
+            threshold: How many of them must.
+            at_hand: The private ones; those of targets must sign it.
+
+        Returns:
+            The lists that lack signatures; none where all is published.
+        """
+        self._check_free("targets")
+        empty = Targets(version=1, expires=self._expiry(PROGRAMS))
+
+        def edit(signed: Targets) -> None:
+            delegations = signed.delegations or Delegations({}, {})
+            delegations.roles = {**(delegations.roles or {}), PROGRAMS: delegated(PROGRAMS)}
+            signed.delegations = delegations
+            set_role(signed, PROGRAMS, add=keys, threshold=threshold or 1)
+            self._stage(PROGRAMS, Metadata(empty))
+
+        return self.change("targets", edit, at_hand)
 
     def newest(self, role: str) -> Metadata[Any]:
         """The list of a role that boxes are shown.
@@ -135,7 +163,7 @@ class Repository:
         """Changes a list and publishes it, if enough keys are at hand; else it waits for more signatures.
 
         Args:
-            role: One of root, targets and models.
+            role: One of root, targets, models and programs.
             edit: Changes the list.
             at_hand: The private keys.
 
@@ -143,11 +171,7 @@ class Repository:
             The lists that lack signatures; none where all is published.
         """
         self._check_clock()
-        if self._staged(role).exists():
-            raise ConflictError(
-                f"A change of the list {role} still lacks signatures.",
-                hint="Have it signed by `nisse release sign`, or throw it away by `nisse release unstage`.",
-            )
+        self._check_free(role)
         metadata = copy.deepcopy(self.newest(role))
         metadata.signatures.clear()
         metadata.signed.version += 1
@@ -164,11 +188,11 @@ class Repository:
         """
         self._check_clock()
         lacking = []
-        for role in ("root", "targets", MODELS):
+        for role in SIGNED_BY_PEOPLE:
             self._replace_if_void(role)
             found = self._sign(role, at_hand)
             lacking += [found] if found else []
-        if all(self._versions(role) for role in ("root", "targets", MODELS)):
+        if all(self._versions(role) for role in NEEDED):
             # Also while a list waits for signatures: what is published must not end meanwhile.
             lacking += self._name_newest(at_hand)
         return lacking
@@ -177,7 +201,7 @@ class Repository:
         """Signs anew what would expire soon, as far as keys are at hand; the timestamp each time."""
         self._check_clock()
         lacking = []
-        for role in ("root", "targets", MODELS):
+        for role in SIGNED_BY_PEOPLE:
             if self._ends_soon(role) and not self._staged(role).exists():
                 lacking += self.change(role, lambda _signed: None, at_hand)
         return lacking or self.sign(at_hand)
@@ -188,14 +212,18 @@ class Repository:
         Returns:
             Their roles.
         """
-        roles = [role for role in ("root", "targets", MODELS) if self._staged(role).exists()]
+        roles = [role for role in SIGNED_BY_PEOPLE if self._staged(role).exists()]
         for role in roles:
             durable.remove(self._staged(role))
         return roles
 
     def expiries(self) -> dict[str, datetime]:
         """When each list that boxes are shown ends."""
-        return {role: self.newest(role).signed.expires for role in ROLES}
+        return {
+            role: self.newest(role).signed.expires
+            for role in ROLES
+            if role not in PATHS or self._versions(role)
+        }
 
     def _replace_if_void(self, role: str) -> None:
         """After a change of keys the list that boxes are shown may have been signed by some who may no longer."""
@@ -214,7 +242,7 @@ class Repository:
         for signer in at_hand.signers(self._may_sign(role, metadata)):
             metadata.sign(signer, append=True)
         lacking = self._lacking(role, metadata)
-        if lacking:
+        if lacking or not self._is_vouched_for(role):
             self._stage(role, metadata)
             return lacking
         durable.write(self._numbered(role, metadata.signed.version), metadata.to_bytes(), mode=0o644)
@@ -223,7 +251,7 @@ class Repository:
 
     def _name_newest(self, at_hand: Keys) -> list[Lacking]:
         """Snapshot and timestamp: which lists belong together, and which is the newest."""
-        meta = {f"{role}.json": self._meta(role) for role in ("targets", MODELS)}
+        meta = {f"{role}.json": self._meta(role) for role in SIGNED_BY_PEOPLE[1:] if self._versions(role)}
         versions = self._versions("snapshot")
         old: Snapshot | None = self.newest("snapshot").signed if versions else None
         void = old is not None and self._lacking("snapshot", self.newest("snapshot"))
@@ -263,11 +291,25 @@ class Repository:
         if role == "root":
             old = [self.newest("root").signed] if self._versions("root") else []
             return [*old, metadata.signed]
-        holder = "targets" if role == MODELS else "root"
+        holder = "targets" if role in PATHS else "root"
         staged = self._staged(holder)
-        if not self._versions(holder) and staged.exists():
+        if staged.exists() and not (self._versions(holder) and self._is_vouched_for(role)):
             return [self._load(staged).signed]
         return [self.newest(holder).signed]
+
+    def _is_vouched_for(self, role: str) -> bool:
+        """Whether boxes can know who may sign for it; else its list waits for the one that says so."""
+        if role != PROGRAMS:
+            return True
+        delegations = self.newest("targets").signed.delegations if self._versions("targets") else None
+        return bool(delegations and PROGRAMS in (delegations.roles or {}))
+
+    def _check_free(self, role: str) -> None:
+        if self._staged(role).exists():
+            raise ConflictError(
+                f"A change of the list {role} still lacks signatures.",
+                hint="Have it signed by `nisse release sign`, or throw it away by `nisse release unstage`.",
+            )
 
     def _lacking(self, role: str, metadata: Metadata[Any]) -> Lacking | None:
         for delegator in self._delegators(role, metadata):
@@ -327,42 +369,3 @@ class Repository:
             ) from missing
         except (RepositoryError, ValueError) as wrong:
             raise SettingsError(f"{path} is damaged: {wrong}.") from wrong
-
-
-def set_role(
-    signed: Root | Targets,
-    role: str,
-    *,
-    add: list[SSlibKey] | None = None,
-    remove: list[str] | None = None,
-    threshold: int = 0,
-) -> None:
-    """Changes who may sign for a role.
-
-    Args:
-        signed: The list that says so: root, or for the role for models targets.
-        role: Which.
-        add: Public keys that may from now on.
-        remove: Beginnings of the ids of keys that may no longer.
-        threshold: How many must; 0: as before.
-
-    Raises:
-        SettingsError: There is no such key, or fewer are left than must sign.
-    """
-    for key in add or []:
-        signed.add_key(key, role)
-    for begin in remove or []:
-        found = [key_id for key_id in signed.get_delegated_role(role).keyids if key_id.startswith(begin)]
-        if len(found) != 1:
-            raise SettingsError(f"The role {role} has {len(found)} keys that begin with {begin!r}.")
-        signed.revoke_key(found[0], role)
-    _set_threshold(signed, role, threshold or signed.get_delegated_role(role).threshold)
-
-
-def _set_threshold(signed: Root | Targets, role: str, threshold: int) -> None:
-    count = len(signed.get_delegated_role(role).keyids)
-    if not 1 <= threshold <= count:
-        raise SettingsError(
-            f"{threshold} must sign for {role}, which has {count} keys.", hint="Give it more keys."
-        )
-    signed.get_delegated_role(role).threshold = threshold

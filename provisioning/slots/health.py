@@ -30,15 +30,24 @@ class Finding:
     words: str  # for the log
 
 
-def portal(settings: Settings) -> Finding:
-    """Whether the portal answers at the box's address in the home's network; without a network, on the box itself."""
+def portal(settings: Settings, version: str = "") -> Finding:
+    """Whether the portal answers at the box's address in the home's network; without a network, on the box itself.
+
+    Args:
+        settings: Where it listens.
+        version: The version that must answer; empty: any.
+    """
     port = int(settings.text("portal.listen").rpartition(":")[2])
     address = _lan_address() or "127.0.0.1"
     try:
         status, body = _page(address, port)
-        is_well = status == 200 and json.loads(body).get("ready") is True
+        said = json.loads(body)
+        is_well = status == 200 and said.get("ready") is True
     except (OSError, http.client.HTTPException, ValueError, AttributeError) as failed:
         return Finding(about="portal", is_well=False, words=f"{address}: {failed or type(failed).__name__}")
+    if version and said.get("version") != version:
+        words = f"{address} answers as version {str(said.get('version'))[:20]}, not {version}"
+        return Finding(about="portal", is_well=False, words=words)
     return Finding(about="portal", is_well=is_well, words=f"{address} answers {status}")
 
 

@@ -36,9 +36,14 @@ def databases(home: Path) -> Finding:
     return Finding(about="databases", is_well=True, words=f"{len(files)} are sound")
 
 
-def brain(settings: Settings) -> Finding:
-    """Whether the brain answers, or says that there is no model for it to answer with."""
-    asked = client(settings, "brain", read_timeout=_BRAIN_S)
+def brain(settings: Settings, seconds: float = _BRAIN_S) -> Finding:
+    """Whether the brain answers, or says that there is no model for it to answer with.
+
+    Args:
+        settings: Where it is asked.
+        seconds: How long it may be silent.
+    """
+    asked = client(settings, "brain", read_timeout=max(1.0, min(seconds, _BRAIN_S)))
     try:
         facts = asked.get("/info")
         if not facts.get("ready"):

@@ -27,7 +27,9 @@ from agent import durable, logs
 from agent.models.shelf import writing
 from provisioning.updates import seen as memory
 from provisioning.updates import trust, verified
-from provisioning.updates.news import News, Records, Target, target_url
+from provisioning.updates.news import News, Records
+from provisioning.updates.programs import listed
+from provisioning.updates.reading import Reading
 from provisioning.updates.reasons import refusal
 from provisioning.updates.refusals import RefusedError
 from provisioning.updates.seen import Seen
@@ -138,14 +140,19 @@ class Metadata:
             role = seen.rolled_back(lists.versions)
             if role:
                 raise RefusedError("rollback", f"{role} is older than the one that was believed")
-            targets = _targets(updater, lists.paths)
-            releases, refused = self._records.read(
-                targets, lambda path, target: _small(fetcher, target_url(source, path, target), target)
-            )
+            reading = Reading(work, updater, fetcher, source, max(judged_at, lists.issued or judged_at))
+            targets = reading.targets(lists.paths)
+            releases, refused = self._records.read(targets, reading.small)
+            programs = listed.read(reading, self._records, seen.versions.get(verified.PROGRAMS, 0))
+            targets |= programs.targets
+            if not programs.trouble:
+                self._records.forget_all_but(targets)
             self._keep(work)
-        seen = seen.and_also(Seen(versions=lists.versions, keys=lists.keys, issued=lists.issued))
+        versions = lists.versions | ({verified.PROGRAMS: programs.version} if programs.version else {})
+        seen = seen.and_also(Seen(versions=versions, keys=lists.keys, issued=lists.issued))
         floors = trust.floors(releases, seen.floors)
         self._remember(seen, floors, fetched=bool(source))
+        ends = [*lists.ends.values(), *([programs.end] if programs.end else [])]
         return News(
             releases=releases,
             refused=refused,
@@ -155,6 +162,10 @@ class Metadata:
             ends=None if relaxed and source else min(lists.ends.values()),
             when=trust.moment(self._now(), seen.issued),
             source=source,
+            programs=programs.programs,
+            refused_programs=programs.refused,
+            program_ends=None if relaxed and source else min(ends),
+            program_trouble=programs.trouble,
         )
 
     def _verify(self, work: Path, source: str, fetcher: SmallFiles, judged_at: datetime) -> Updater:
@@ -287,26 +298,6 @@ class _Kept(SmallFiles):
             return (self._folder / self.asked).read_bytes()[:max_length]
         except OSError as missing:
             raise exceptions.DownloadHTTPError(f"{self.asked} is not kept", 404) from missing
-
-
-def _small(fetcher: SmallFiles, url: str, target: Target) -> bytes:
-    try:
-        return fetcher.download_bytes(url, target.size)
-    except exceptions.DownloadError as wrong:
-        raise refusal(wrong, fetcher.asked) from wrong
-
-
-def _targets(updater: Updater, paths: Sequence[str]) -> dict[str, Target]:
-    """What was signed for each path, by whoever may sign for it."""
-    found: dict[str, Target] = {}
-    for path in paths:
-        target = updater.get_targetinfo(path)
-        if target is None:
-            raise RefusedError("not_delegated", path)
-        if "sha256" not in target.hashes:
-            raise RefusedError("malformed", f"{path} has no sha256")
-        found[path] = Target(target.length, target.hashes["sha256"])
-    return found
 
 
 def _files(folder: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from agent import durable
 from agent.models.shelf import writing
 from provisioning.updates import release as released
 from provisioning.updates import trust
+from provisioning.updates.programs import record as programs
+from provisioning.updates.programs.record import Program
 from provisioning.updates.refusals import RefusedError
 from provisioning.updates.release import Release
 from provisioning.updates.trust import Moment
@@ -47,6 +49,10 @@ class News:
     )  # until when it may be acted upon; None: the owner has said that this does not matter
     when: Moment  # the time at which it was fetched
     source: str  # where it came from; empty: kept from the last time
+    programs: tuple[Program, ...] = ()  # versions of Nisse itself, the newest first
+    refused_programs: Mapping[str, str] = field(default_factory=dict)  # path -> reason, likewise
+    program_ends: datetime | None = None  # as `ends`, of what is said of programs
+    program_trouble: str = ""  # the reason why nothing that is said of programs is believed
 
     def moment(self, clock: datetime) -> Moment:
         """The time by which to judge its releases.
@@ -55,6 +61,14 @@ class News:
             clock: What the box's clock says.
         """
         return trust.moment(clock, self.issued, self.ends)
+
+    def program_moment(self, clock: datetime) -> Moment:
+        """The time by which to judge its programs.
+
+        Args:
+            clock: What the box's clock says.
+        """
+        return trust.moment(clock, self.issued, self.program_ends)
 
     def url(self, source: str, path: str) -> str:
         """Where a mirror has a file.
@@ -98,13 +112,32 @@ class Records:
         refused: dict[int, str] = {}
         for seq, path in _newest(targets):
             try:
-                found.append(_fitting(self._one(path, targets[path], fetch), seq, targets))
+                data = self._one(path, targets[path], fetch, released.LARGEST)
+                found.append(_fitting(data, seq, targets))
             except RefusedError as wrong:
                 refused[seq] = wrong.reason
-        self._forget({target.sha256 for target in targets.values()})
         return tuple(found), refused
 
-    def _one(self, path: str, target: Target, fetch: Callable[[str, Target], bytes]) -> bytes:
+    def read_programs(
+        self, targets: Mapping[str, Target], fetch: Callable[[str, Target], bytes]
+    ) -> tuple[tuple[Program, ...], dict[str, str]]:
+        """The programs that a verified list names, and the reasons of those that are not believed.
+
+        Args:
+            targets: The list.
+            fetch: Gets a file; what it gives need not be believed.
+        """
+        found: list[Program] = []
+        refused: dict[str, str] = {}
+        for path in _newest_programs(targets):
+            try:
+                data = self._one(path, targets[path], fetch, programs.LARGEST)
+                found.append(_fitting_program(data, path, targets))
+            except RefusedError as wrong:
+                refused[path] = wrong.reason
+        return tuple(found), refused
+
+    def _one(self, path: str, target: Target, fetch: Callable[[str, Target], bytes], largest: int) -> bytes:
         kept = self._folder / f"{target.sha256}.json"
         try:
             data = kept.read_bytes()
@@ -112,7 +145,7 @@ class Records:
                 return data
         except OSError:
             pass  # it was not fetched yet
-        if target.size > released.LARGEST:
+        if target.size > largest:
             raise RefusedError("endless_data", path)
         data = fetch(path, target)
         if len(data) != target.size:
@@ -123,7 +156,9 @@ class Records:
             durable.write(kept, data)
         return data
 
-    def _forget(self, wanted: set[str]) -> None:
+    def forget_all_but(self, targets: Mapping[str, Target]) -> None:
+        """Removes the records that no list names any more."""
+        wanted = {target.sha256 for target in targets.values()}
         with writing():
             for kept in self._folder.glob("*.json"):
                 if kept.stem not in wanted:
@@ -133,6 +168,25 @@ class Records:
 def _newest(targets: Mapping[str, Target]) -> list[tuple[int, str]]:
     found = [(int(match[1]), path) for path in targets if (match := _RECORD.fullmatch(path))]
     return sorted(found, reverse=True)[:_MOST_RELEASES]
+
+
+def _newest_programs(targets: Mapping[str, Target]) -> list[str]:
+    found = [
+        (trust.version_number(match[2]), path)
+        for path in targets
+        if (match := programs.RECORD.fullmatch(path))
+    ]
+    return [path for _version, path in sorted(found, reverse=True)[:_MOST_RELEASES]]
+
+
+def _fitting_program(data: bytes, path: str, targets: Mapping[str, Target]) -> Program:
+    """The program, if it speaks of the same file as the signed list."""
+    program = programs.read(data)
+    if program.record != path:
+        raise RefusedError("mix_and_match", f"{path} calls itself {program.record}")
+    if targets.get(program.target) != Target(program.size, program.sha256) or program.chunks not in targets:
+        raise RefusedError("mix_and_match", f"{program.target} is not the one that the list names")
+    return program
 
 
 def _fitting(data: bytes, seq: int, targets: Mapping[str, Target]) -> Release:

@@ -7,7 +7,7 @@ Does not know: any of the parts; `service` puts the real ones together.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from provisioning.updates.bad import Bad
 from provisioning.updates.book import Book
 from provisioning.updates.golden import Golden
 from provisioning.updates.judging import Shown
+from provisioning.updates.lane import Lane
 from provisioning.updates.news import News
 from provisioning.updates.probation import Seen
 from provisioning.updates.release import Release
@@ -124,3 +125,4 @@ class Parts:
     box: Box
     embedder: Model | None  # that the settings name
     line: MayGoOn  # why nothing may be fetched now
+    lane: Lane = field(default_factory=Lane)

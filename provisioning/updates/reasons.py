@@ -50,7 +50,7 @@ def _of_versions(error: Exception, asked: str) -> str:
     if isinstance(error, exceptions.BadVersionNumberError):
         # Parts that do not fit each other: a snapshot that is not the timestamp's, a list that is not the snapshot's.
         mixed = said.startswith("Expected snapshot version") or asked.endswith(
-            ("targets.json", "models.json")
+            ("targets.json", "models.json", "programs.json")
         )
         return "mix_and_match" if mixed else "rollback"
     if "is missing info for" in said:  # a list that once was there is gone

@@ -47,6 +47,17 @@ SENTENCES = {
     "other_boxes_first": "Other boxes try this model first; the turn of this one comes later.",
     "known_bad": "This model was tried here before and did not do well.",
     "one_day": "This model is new; it waits for a day, in case something is wrong with it.",
+    # A version of Nisse itself, and this box.
+    "not_a_box": "This Nisse does not run from an image of a box; it is updated from its checkout.",
+    "not_a_program": "The file is not built as a version of Nisse must be.",
+    "other_machine": "This version of Nisse is made for another kind of machine.",
+    "other_python": "This version of Nisse needs another Python than this box has.",
+    "old_system": "This version of Nisse needs a newer system; the box's system must be updated first.",
+    "old_program": "This version of Nisse is not newer than the one that runs.",
+    "below_floor": "This version of Nisse is older than one that this box has already kept.",
+    "too_far": "This version of Nisse cannot read what the present one has written; one in between must come first.",
+    "no_way_back": "This box could not go back from this version of Nisse, so it is not taken.",
+    "not_taken": "The box's own service did not take this version of Nisse, although it was asked again and again.",
     # The trial on this box, and the time after it.
     "does_not_load": "The new model does not load on this box.",
     "crashed": "The new model crashed when it was tried.",

@@ -39,6 +39,14 @@ from provisioning.updates.owner import Owner
 from provisioning.updates.parts import MayGoOn, Parts, Wishes
 from provisioning.updates.patrol import Patrol
 from provisioning.updates.pausing import Run
+from provisioning.updates.programs import view as program_view
+from provisioning.updates.programs.book import ProgramBook
+from provisioning.updates.programs.handing import root
+from provisioning.updates.programs.machine import ProgramMachine
+from provisioning.updates.programs.owner import ProgramOwner
+from provisioning.updates.programs.parts import ProgramParts
+from provisioning.updates.programs.routes import program_routes
+from provisioning.updates.programs.store import ProgramStore
 from provisioning.updates.release import Release
 from provisioning.updates.routes import update_routes
 from provisioning.updates.sharing import sharing
@@ -60,6 +68,7 @@ class Room:
     shelf: Shelf
     fetcher: Fetcher
     machine: Machine
+    programs: ProgramMachine
     questions: Questions
     sideload: Sideload
 
@@ -89,8 +98,11 @@ def furnished(settings: Settings, *, programs: Run = run) -> Iterator[Room]:
         fetcher.start()
         held.callback(fetcher.close)
         machine = _machine(settings, models, shelf, held, programs)
+        of_nisse = _programs(settings, machine.parts)
         machine.start()
         held.callback(machine.close)
+        of_nisse.start()
+        held.callback(of_nisse.close)
         patrol = Patrol(machine.parts.sets, shelf, Owner(machine).lost)
         patrol.start()
         held.callback(patrol.close)
@@ -109,6 +121,7 @@ def furnished(settings: Settings, *, programs: Run = run) -> Iterator[Room]:
             shelf=shelf,
             fetcher=fetcher,
             machine=machine,
+            programs=of_nisse,
             questions=questions,
             sideload=sideload,
         )
@@ -151,7 +164,7 @@ def create_app(settings: Settings, room: Room) -> Flask:
         info=lambda: {
             "ready": True,
             "state": _state([described(model) for model in room.models.models]),
-            "notice": (view.notice(room.machine) or {}).get("sentence", ""),
+            "notice": _notice(room),
         },
     )
 
@@ -160,6 +173,7 @@ def create_app(settings: Settings, room: Room) -> Flask:
         return {"models": [described(model) for model in room.models.models]}
 
     app.register_blueprint(update_routes(room.machine, Owner(room.machine)))
+    app.register_blueprint(program_routes(room.programs, ProgramOwner(room.programs)))
     app.register_blueprint(owners.golden_routes(room.questions))
     app.register_blueprint(owners.sideload_routes(room.sideload))
     return app
@@ -200,6 +214,37 @@ def _machine(
         line=_line(settings, programs),
     )
     return Machine(parts, boot=this_box.boot())
+
+
+def _programs(settings: Settings, models: Parts) -> ProgramMachine:
+    """Updates of Nisse itself; they share lists, line, wishes and letters with those of models."""
+    folder = settings.models_folder / "updates"
+    box_root = root()
+    believed = models.source
+    store = ProgramStore(
+        folder / "programs",
+        mirrors=lambda: _sources(settings),
+        listed=lambda: news.targets if (news := believed.known()) else {},
+        kept=box_root.present,
+    )
+    parts = ProgramParts(
+        book=ProgramBook(folder / "programs", models.book),
+        source=believed,
+        store=store,
+        root=box_root,
+        wishes=models.wishes,
+        box=models.box,
+        line=models.line,
+        lane=models.lane,
+        lists=folder / "tuf",
+    )
+    return ProgramMachine(parts)
+
+
+def _notice(room: Room) -> str:
+    """What the owner should know of the last updates; mostly empty."""
+    notices = (view.notice(room.machine), program_view.notice(room.programs))
+    return " ".join(notice["sentence"] for notice in notices if notice)
 
 
 def _sources(settings: Settings) -> tuple[Mirror, ...]:

@@ -1,50 +1,30 @@
 """A release's files, from a name in the list to a model on the shelf: room, fetching, reading back, giving them their place.
 
 Owns: these steps, each of which may be done again after a kill at any byte and then goes on where it was.
-Does not know: which release is wanted, what a trial is, nor who signs what.
+Does not know: how one file comes (`bringing`), which release is wanted, what a trial is, nor who signs what.
 """
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Protocol
 
-from agent import durable, logs
+from agent import durable
 from agent.models import catalogue
 from agent.models.blobs import Blobs
 from agent.models.catalogue import Model
 from agent.models.sets import Sets
 from agent.models.shelf import Shelf, writing
-from provisioning.updates import chunks, keeping, known, space, structure
-from provisioning.updates.arriving import Arriving
-from provisioning.updates.chunks import Chunk
-from provisioning.updates.fetch import Line, copy_known, fetch, fetch_small
+from provisioning.updates import keeping, space, structure
+from provisioning.updates.bringing import Bringing, Listed
+from provisioning.updates.fetch import Line
 from provisioning.updates.known import Lists, Present
-from provisioning.updates.mirrors import Mirror, Wanted
+from provisioning.updates.mirrors import Mirror
 from provisioning.updates.refusals import RefusedError
 from provisioning.updates.release import Release, ReleasedFile
 
-_log = logging.getLogger(__name__)
-
 _CHUNKS = "updates/chunks"  # below the folder of models
-_MOST_MENDING = 3  # times that a disk may lose what was written to it
 
 Progress = Callable[[int, int], None]  # bytes that are there, bytes in all
-
-
-class Listed(Protocol):
-    """What the signed list says of a file."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-
-    @property
-    def sha256(self) -> str:
-        """Of the whole."""
 
 
 class Storehouse:
@@ -67,14 +47,19 @@ class Storehouse:
             keep_free: Bytes of the disk that are left for the rest of the house.
         """
         self.blobs, self.sets = Blobs(shelf.folder), Sets(shelf.folder)
-        self._shelf, self._mirrors, self._listed, self._keep_free = shelf, mirrors, listed, keep_free
+        self._shelf, self._mirrors, self._keep_free = shelf, mirrors, keep_free
         self._lists = Lists(shelf.folder / _CHUNKS)
+        self._bringing = Bringing(
+            self.blobs, self._lists, listed=listed, present=self._present, check=structure.check
+        )
 
     def bytes_needed(self, release: Release) -> int:
         """Bytes still to be fetched, as far as that is known: what chunks have in common is known only after their lists came."""
         needed = 0
         for file in self._absent(release):
-            needed += file.size if not self.blobs.part(file.sha256).exists() else self._still_missing(file)
+            needed += (
+                file.size if not self.blobs.part(file.sha256).exists() else self._bringing.still_missing(file)
+            )
         return needed
 
     def reserve(self, release: Release) -> None:
@@ -119,11 +104,7 @@ class Storehouse:
         for file in self._absent(release):
             before = here
             line.progress = lambda done, before=before: progress(before + done, release.model.size)  # type: ignore[misc]
-            arriving = self._opened(file, line)
-            try:
-                self._complete(arriving, file, line)
-            finally:
-                arriving.close()
+            self._bringing.download(file, line)
             here += file.size
         return line.received
 
@@ -137,11 +118,7 @@ class Storehouse:
         """
         line = Line(self._mirrors(), may_go_on=may_go_on)
         for file in self._absent(release):
-            arriving = self._opened(file, line)
-            try:
-                self._promote(arriving, file, line)
-            finally:
-                arriving.close()
+            self._bringing.verify(file, line)
 
     def stage(self, model: Model) -> None:
         """Gives a model whose files were verified its place on the shelf.
@@ -187,53 +164,6 @@ class Storehouse:
     def _room(self, release: Release) -> int:
         return sum(space.missing(self.blobs, file.sha256, file.size) for file in self._absent(release))
 
-    def _still_missing(self, file: ReleasedFile) -> int:
-        found = self._lists.get(file.sha256, file.size)
-        if found is None:
-            return file.size
-        there = Arriving(self.blobs, file.sha256, file.size, found).told()
-        return file.size - sum(found[index].length for index in there)
-
-    def _opened(self, file: ReleasedFile, line: Line) -> Arriving:
-        """The file on its way, with what came of it before. Its room was reserved; somebody may have taken it away since."""
-        space.take(self.blobs, file.sha256, file.size)
-        arriving = Arriving(self.blobs, file.sha256, file.size, self._chunks_of(file, line))
-        arriving.open(line.tick)
-        line.progress(arriving.done)
-        return arriving
-
-    def _chunks_of(self, file: ReleasedFile, line: Line) -> tuple[Chunk, ...]:
-        """The file's list of chunks: kept from before, or from a mirror. A kept one that a flipped bit made wrong would spoil every try."""
-        kept, listed = self._lists.get(file.sha256, file.size), self._listed().get(file.chunks)
-        if kept is not None and (listed is None or _hash(kept) == listed.sha256):
-            return kept
-        if listed is None:
-            raise RefusedError("not_there", file.chunks)
-        data = fetch_small(Wanted(target=file.chunks, size=listed.size, sha256=listed.sha256), line)
-        found = chunks.read(data, file.size)
-        self._lists.keep(file.sha256, data)
-        return found
-
-    def _complete(self, arriving: Arriving, file: ReleasedFile, line: Line) -> None:
-        if arriving.missing():
-            places = known.places(Path(file.name), file.size, self._present(), self._lists, line.tick)
-            copied = copy_known(arriving, places, line)
-            logs.event(
-                _log, "chunks.copied", file=file.name, copied=copied, missing=file.size - arriving.done
-            )
-        fetch(arriving, Wanted(target=file.target, size=file.size, sha256=file.sha256), line)
-
-    def _promote(self, arriving: Arriving, file: ReleasedFile, line: Line) -> None:
-        for _ in range(_MOST_MENDING):
-            self._complete(arriving, file, line)
-            if arriving.promote(lambda path: structure.check(path, file.name), line.tick):
-                logs.event(_log, "file.verified", file=file.name, sha256=file.sha256)
-                return
-            logs.event(
-                _log, "file.lost", level=logging.WARNING, file=file.name, chunks=len(arriving.missing())
-            )
-        raise RefusedError("lost_on_disk", f"{file.name}, {_MOST_MENDING} times")
-
     def _present(self) -> list[Present]:
         """The files of the models that are here, those that serve first."""
         serving = [one for one in (self.sets.active(), self.sets.previous()) if one]
@@ -245,7 +175,3 @@ class Storehouse:
                 if file.sha256 not in found and self._shelf.holds(model, file):
                     found[file.sha256] = Present(self._shelf.path(model, file.name), file.sha256, file.size)
         return list(found.values())
-
-
-def _hash(found: tuple[Chunk, ...]) -> str:
-    return hashlib.sha256(chunks.to_bytes(found)).hexdigest()

@@ -10,9 +10,10 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from provisioning.updates.refusals import SENTENCES
-from provisioning.updates.release import Release
+from provisioning.updates.release import Release, Rollout
 
 AUTOMATIC, ASK, NEVER = POLICIES = ("automatic", "ask", "never")
 DELAY = timedelta(days=1)
@@ -29,6 +30,18 @@ class Box:
     id: str  # by chance, made once, told to nobody
     memory: int  # MB
     agent: str  # the version of Nisse
+
+
+class Dated(Protocol):
+    """What is published for some boxes first: a release of a model, or a version of Nisse itself."""
+
+    @property
+    def rollout(self) -> Rollout:
+        """Whose turn it is."""
+
+    @property
+    def published(self) -> datetime | None:
+        """When it came out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +129,7 @@ def judge(
         asked: The owner wants it now: no waiting for others, and none for a day.
     """
     reason = _never(release, box, present)
-    verdict = Verdict(reason=reason) if reason else _in_time(release, box, when, delay=delay, asked=asked)
+    verdict = Verdict(reason=reason) if reason else in_time(release, box, when, delay=delay, asked=asked)
     if verdict.good and not (when.known and when.current):
         return Verdict(reason="stale" if when.known else "clock")
     return verdict
@@ -201,15 +214,15 @@ def _never(release: Release, box: Box, present: Present) -> str:
         ("security_floor", release.seq < present.floors.get(release.role, 0)),
         ("not_newer", release.seq <= present.serving.get(release.role, 0)),
         ("known_bad", any(file.sha256 in present.bad for file in release.files)),
-        ("old_agent", _version(release.min_agent) > _version(box.agent)),
+        ("old_agent", version_number(release.min_agent) > version_number(box.agent)),
         ("too_little_memory", box.memory < release.min_ram_mb),
         ("too_much_memory", 0 < release.max_ram_mb < box.memory),
     )
     return next((reason for reason, holds in rules if holds), "")
 
 
-def _in_time(release: Release, box: Box, when: Moment, *, delay: timedelta, asked: bool) -> Verdict:
-    """What time changes."""
+def in_time(release: Dated, box: Box, when: Moment, *, delay: timedelta, asked: bool) -> Verdict:
+    """What time changes; the arguments are those of `judge`."""
     rollout = release.rollout
     free = _free_from(release, delay)
     rules = (
@@ -221,14 +234,14 @@ def _in_time(release: Release, box: Box, when: Moment, *, delay: timedelta, aske
     return next((Verdict(reason=reason, until=until) for reason, holds, until in rules if holds), Verdict())
 
 
-def _free_from(release: Release, delay: timedelta) -> datetime | None:
+def _free_from(release: Dated, delay: timedelta) -> datetime | None:
     if release.rollout.critical:
         return None
     begin = max(filter(None, (release.published, release.rollout.not_before)), default=None)
     return begin + delay if begin else None
 
 
-def _version(text: str) -> tuple[int, ...]:
+def version_number(text: str) -> tuple[int, ...]:
     """To compare; what is no number, such as the end of 0.5.dev1, counts as nothing."""
     numbers = [int(part) if part.isascii() and part.isdigit() else 0 for part in text.split(".")]
     while numbers and not numbers[-1]:

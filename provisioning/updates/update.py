@@ -6,6 +6,7 @@ Does not know: what a step does (`steps`), what follows it (`states`), what the 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import random
@@ -32,6 +33,10 @@ _log = logging.getLogger(__name__)
 _IDLE_S = 30.0
 _SHORTEST_S, _LONGEST_S = 5.0, 3600.0  # between tries of a step that does not go
 _LONGEST_DOUBLED = 10
+# What uses the line, or tries something: Nisse itself is not updated meanwhile, nor right after.
+_IN_LANE = (State.RESERVED, State.DOWNLOADING, State.VERIFIED, State.STAGED, State.TRIAL)
+_ON_TRIAL = (State.STAGED, State.TRIAL, State.ROLLBACK)
+_FIRST_S = 600.0  # of a probation
 # What says of a release that it is none for this box, ever; all else may be the line, the disk or the hour.
 _FINAL = frozenset({"contradictory", "malformed", "not_a_model", "name_taken", "damaged"})
 
@@ -71,6 +76,7 @@ class Machine:
         self.progress: tuple[int, int] = (0, 0)
         self.record = Record(boot=boot)
         self.begun = False
+        parts.lane.model_on_trial = self._on_trial
         self._thread = threading.Thread(target=self._run, name="update", daemon=True)
 
     def start(self) -> None:
@@ -198,7 +204,8 @@ class Machine:
             if record.state == State.PROBATION:
                 self._steps.switch(record)
                 return self._watch(record)
-            came = self._steps.take(record)
+            with self.parts.lane.for_model() if record.state in _IN_LANE else contextlib.nullcontext():
+                came = self._steps.take(record)
         except PausedError as paused:
             self.trouble = Trouble(
                 reason="paused", sentence=paused.message, again_at=time.monotonic() + self._pause
@@ -250,6 +257,14 @@ class Machine:
         if self._word or (not self.record.consent and self.record.state in owner.CAN_STOP):
             return "You stopped it."
         return ""
+
+    def _on_trial(self) -> str:
+        """Why Nisse itself may not be tried now; empty: it may."""
+        if not self.begun:
+            return "Updates are just starting."
+        record = self.record
+        fresh = record.state == State.PROBATION and abs(self.clock() - record.watch.since) < _FIRST_S
+        return "A new model is being tried; wait until it has." if fresh or record.state in _ON_TRIAL else ""
 
     def _note(self, done: int, total: int) -> None:
         self.progress = (done, total)

@@ -20,7 +20,17 @@ from provisioning.updates.release import read_time
 
 ISSUED = "x-nisse-issued"  # our own field of timestamp.json: when it was signed
 MODELS = "models"  # the role that may sign for models
+PROGRAMS = "programs"  # the one that may sign for versions of Nisse itself; older repositories have none
 _MOST_PATHS = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgramList:
+    """What the verified list of programs says."""
+
+    version: int
+    paths: list[str]
+    end: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +80,28 @@ def read(folder: Path) -> Lists:
         issued=_issued(folder),
         ends={name: signed.expires for name, signed in _all(folder).items()},
     )
+
+
+def delegates_programs(folder: Path) -> bool:
+    """Whether the publisher says at all who may sign for programs."""
+    targets = _signed(folder, "targets")
+    if not isinstance(targets, Targets) or targets.delegations is None:
+        return False
+    return PROGRAMS in (targets.delegations.roles or {})
+
+
+def read_programs(folder: Path) -> ProgramList:
+    """What the list of programs says.
+
+    Raises:
+        RefusedError: It is not there, or says too much.
+    """
+    found = _signed(folder, PROGRAMS)
+    if not isinstance(found, Targets):
+        raise RefusedError("incomplete", "there is no list of programs")
+    if len(found.targets) > _MOST_PATHS:
+        raise RefusedError("endless_data", f"{len(found.targets)} files")
+    return ProgramList(version=found.version, paths=sorted(found.targets), end=found.expires)
 
 
 def versions(folder: Path) -> dict[str, int]:

@@ -14,7 +14,7 @@ from agent import settings
 from agent.commands import updates as command
 from agent.errors import ConflictError, RequestError, UnreachableError
 from tests.conftest import CHAT_MODEL
-from tests.fakes.updates import BAD, OFFER, Updates, idle
+from tests.fakes.updates import BAD, OFFER, PROGRAM_OFFER, Updates, idle, program
 
 
 @pytest.fixture
@@ -118,3 +118,38 @@ def test_a_file_that_is_no_model_is_refused(
     with pytest.raises(RequestError, match="cannot be read"):
         nisse_updates("bring", str(tmp_path / "absent.gguf"))
     assert far.offered == []
+
+
+def test_nisse_itself_is_shown_and_moved(far: Updates, capsys: pytest.CaptureFixture[str]) -> None:
+    far.program = program(
+        sentence="Nisse 0.5.1 is there.", offer=PROGRAM_OFFER, can_go_back=True, back_to="0.4.9", bad=[BAD]
+    )
+    assert nisse_updates("program") == 0
+    said = capsys.readouterr().out
+    for words in (
+        "Runs     Nisse 0.5.0",
+        "Before   Nisse 0.4.9",
+        "Offered  Nisse 0.5.1, 98 MB",
+        "sooner",
+        "Failed   Nisse 1.9",
+    ):
+        assert words in said
+    for word in ("install", "decline", "back", "stop"):
+        assert nisse_updates("program", word) == 0
+    assert [word for word, _body in far.said] == [
+        "program install", "program decline", "program back", "program stop",
+    ]  # fmt: skip
+    assert far.said[0][1] == {"version": "0.5.1"}
+    far.program = program()
+    with pytest.raises(RequestError, match="No version of Nisse"):
+        nisse_updates("program", "install")
+
+
+def test_on_a_desk_it_says_that_this_nisse_is_no_boxs(
+    far: Updates, capsys: pytest.CaptureFixture[str]
+) -> None:
+    far.program = program(box=False, sentence="It is updated from its checkout.")
+    assert nisse_updates("program") == 0
+    assert "It is updated from its checkout." in capsys.readouterr().out
+    with pytest.raises(RequestError, match="updated from its checkout"):
+        nisse_updates("program", "install")

@@ -45,11 +45,27 @@ def idle(**more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def program(**more: Any) -> dict[str, Any]:
+    """Nisse itself, of which nothing is new."""
+    return {
+        "box": True, "version": "0.5.0", "base": "0.5.0", "step": "idle", "busy": False,
+        "sentence": "There is no newer version of Nisse that suits this box.", "offer": None, "progress": None, "can_go_back": False,
+        "why_not_back": "", "back_to": "", "trouble": "", "reason": "", "bad": [], "notice": None, "history": [], **more,
+    }  # fmt: skip
+
+
+PROGRAM_OFFER = {
+    "version": "0.5.1", "notes": "Answers <i>sooner</i>.", "licence": "Apache-2.0", "size": 98_000_000, "bytes": 98_000_000,
+    "critical": False, "why_waits": "It waits for your word.",
+}  # fmt: skip
+
+
 class Updates:
     """The service, answering on a port of this machine."""
 
     def __init__(self, folder: Path) -> None:
         self.state = idle()
+        self.program = program()
         self.said: list[tuple[str, dict[str, Any]]] = []
         self.refuses = ""
         self.offered: list[Model] = []
@@ -64,6 +80,8 @@ class Updates:
         app.add_url_rule("/info", "info", lambda: {"ready": True, "state": "All is up to date."})
         app.add_url_rule("/models", "models", lambda: {"models": []})
         app.add_url_rule("/state", "state", lambda: self.state)
+        app.add_url_rule("/program", "program", lambda: self.program)
+        app.add_url_rule("/program/<word>", "say_of_program", self._say_of_program, methods=["POST"])
         app.add_url_rule("/<word>", "say", self._say, methods=["POST"])
         self._server = Served(app)
         self.url = self._server.url
@@ -74,6 +92,10 @@ class Updates:
 
     def __exit__(self, *reason: object) -> None:
         self._server.__exit__(*reason)
+
+    def _say_of_program(self, word: str) -> ResponseReturnValue:
+        self._say(f"program {word}")
+        return self.program
 
     def _say(self, word: str) -> ResponseReturnValue:
         if self.refuses:

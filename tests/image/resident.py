@@ -116,6 +116,15 @@ class Resident:
         assert answer.status_code == 200, f"{path}: {answer.status_code}"
         return answer.text
 
+    def says(self, path: str, form: Mapping[str, str], *, page: str) -> None:
+        """Presses a button of a page.
+
+        Raises:
+            AssertionError: The house does not do it; what it says is shown.
+        """
+        answer = self._post(path, form, page=page)
+        assert answer.status_code == 303, f"{path}: {answer.status_code} {answer.text[-800:]}"
+
     def letters(self) -> list[Letter]:
         """The answers that wait, newest first; not the notes that one will take long."""
         found = _LETTER.findall(self.page("/letters"))

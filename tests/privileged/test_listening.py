@@ -25,10 +25,10 @@ def asked() -> Asked:
     return []
 
 
-def serving(path: Path, asked: Asked, allowed: frozenset[int]) -> Iterator[Path]:
-    def reply(question: Any) -> dict[str, Any]:
+def serving(path: Path, asked: Asked, allowed: dict[int, str]) -> Iterator[Path]:
+    def reply(question: Any, user: str) -> dict[str, Any]:
         asked.append(question)
-        return {"ok": True, "echo": question}
+        return {"ok": True, "echo": question, "user": user}
 
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
@@ -49,13 +49,13 @@ def serving(path: Path, asked: Asked, allowed: frozenset[int]) -> Iterator[Path]
 @pytest.fixture
 def open_to_us(short_path: Path, asked: Asked) -> Iterator[Path]:
     """A socket at which this test may ask."""
-    yield from serving(short_path / f"{os.urandom(4).hex()}.sock", asked, frozenset({os.geteuid()}))
+    yield from serving(short_path / f"{os.urandom(4).hex()}.sock", asked, {os.geteuid(): "we"})
 
 
 @pytest.fixture
 def closed_to_us(short_path: Path, asked: Asked) -> Iterator[Path]:
     """A socket at which only somebody else may."""
-    yield from serving(short_path / f"{os.urandom(4).hex()}.sock", asked, frozenset({os.geteuid() + 1}))
+    yield from serving(short_path / f"{os.urandom(4).hex()}.sock", asked, {os.geteuid() + 1: "others"})
 
 
 def say(path: Path, raw: bytes) -> dict[str, Any]:
@@ -70,7 +70,9 @@ def say(path: Path, raw: bytes) -> dict[str, Any]:
 
 
 def test_a_question_is_answered(open_to_us: Path, asked: Asked) -> None:
-    assert say(open_to_us, b'{"verb": "reboot"}\n')["ok"]
+    said = say(open_to_us, b'{"verb": "reboot"}\n')
+    assert said["ok"]
+    assert said["user"] == "we", "whoever answers is told who asks"
     assert asked == [{"verb": "reboot"}]
 
 

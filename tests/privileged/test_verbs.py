@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from provisioning.box.places import Places
+from provisioning.box.places import PORTAL, ROOT, UPDATES, Places
 from provisioning.network import profiles
 from provisioning.privileged import verbs
 from tests.fakes.programs import Programs
@@ -27,7 +27,7 @@ def ask(tmp_path: Path, programs: Programs) -> Callable[..., dict[str, Any]]:
     box = verbs.Box(places=Places(tmp_path), run=programs, background=lambda work: work())
 
     def asked(verb: Any, **values: Any) -> dict[str, Any]:
-        return verbs.answer(box, {"verb": verb, **values})
+        return verbs.answer(box, {"verb": verb, **values}, ROOT)
 
     return asked
 
@@ -37,8 +37,21 @@ def ask(tmp_path: Path, programs: Programs) -> Callable[..., dict[str, Any]]:
 )
 def test_what_nobody_knows_is_refused(asked: Any, tmp_path: Path, programs: Programs) -> None:
     box = verbs.Box(places=Places(tmp_path), run=programs, background=lambda work: work())
-    assert "error" in verbs.answer(box, asked)
+    assert "error" in verbs.answer(box, asked, ROOT)
     assert not programs.calls
+
+
+@pytest.mark.parametrize("verb", verbs.VERBS)
+def test_updates_may_ask_for_programs_alone_and_the_portal_for_all_else(
+    tmp_path: Path, programs: Programs, verb: str
+) -> None:
+    box = verbs.Box(places=Places(tmp_path), run=programs, background=lambda work: work())
+    forbidden = [
+        user
+        for user in (PORTAL, UPDATES, "nobody")
+        if verbs.answer(box, {"verb": verb}, user).get("error", {}).get("code") == "forbidden"
+    ]
+    assert forbidden == ([PORTAL, "nobody"] if verb.startswith("program-") else [UPDATES, "nobody"])
 
 
 def test_restart_and_off(ask: Callable[..., dict[str, Any]], programs: Programs) -> None:

@@ -5,6 +5,9 @@ Owns: the keys, and what of a release most tests do not care for. Does not know:
 
 from __future__ import annotations
 
+import json
+import random
+import struct
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,10 +16,17 @@ from typing import Any
 from securesystemslib.signer import CryptoSigner
 
 from provisioning.release import changing, making
-from provisioning.release.repository import ROLES, Lacking, Repository
+from provisioning.release import programs as publishing_programs
+from provisioning.release.repository import Lacking, Repository
+from provisioning.release.roles import ROLES
+from provisioning.updates.programs.record import Program
 from provisioning.updates.release import Release
+from provisioning.updates.verified import PROGRAMS
 
 PROBE = {"prompt": "What is 2 + 2?", "must_match": ["4"]}
+PROGRAM = {
+    "format": 1, "python": "3.13", "needs_system": "0.5", "reads": "0.4", "readable_by": "0.4", "licence": "Apache-2.0",
+}  # fmt: skip
 _COUNTS = {"root": 3, "targets": 2, "models": 2}
 _THRESHOLDS = {"root": 2, "targets": 2}
 
@@ -39,13 +49,20 @@ class KeysInMemory:
 class Publisher:
     """One repository in a folder, with all keys."""
 
-    def __init__(self, folder: Path) -> None:
-        """Makes it."""
+    def __init__(self, folder: Path, *, programs: bool = True) -> None:
+        """Makes it.
+
+        Args:
+            folder: Where.
+            programs: False: as it was made before there were programs.
+        """
         self.folder = folder
         self.moment: datetime | None = None  # another time than now
         self.keys = KeysInMemory()
         self.repository = Repository(folder, now=lambda: self.moment or datetime.now(UTC))
         public = {role: [key.public_key for key in keys] for role, keys in self.keys.by_role.items()}
+        if not programs:
+            del public[PROGRAMS]
         assert self.repository.begin(public, _THRESHOLDS, self.keys) == []
 
     @property
@@ -67,6 +84,12 @@ class Publisher:
         assert lacking == []
         return made
 
+    def add_program(self, file: Path, **more: Any) -> Program:
+        """Publishes a version of Nisse itself."""
+        made, lacking = publishing_programs.add(self.repository, file, self.keys, **more)
+        assert lacking == []
+        return made
+
     def yank(self, seq: int, why: str = "It forgets names.") -> None:
         """Takes a release back."""
         assert changing.yank(self.repository, seq, why, self.keys) == []
@@ -78,3 +101,20 @@ class Publisher:
     def refresh(self) -> Sequence[Lacking]:
         """Signs anew what would end soon."""
         return self.repository.refresh(self.keys)
+
+
+def program_file(
+    folder: Path, version: str, *, architecture: str = "amd64", size: int = 300_000, **told: Any
+) -> Path:
+    """What the bundle maker writes, with noise in place of the program."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"nisse-{version}-{architecture}.raw"
+    path.write_bytes(head_of_squashfs(size) + random.Random(version).randbytes(size - 96))
+    about = {**PROGRAM, "version": version, "architecture": architecture, **told}
+    path.with_suffix(".json").write_text(json.dumps(about))
+    return path
+
+
+def head_of_squashfs(size: int) -> bytes:
+    """What a file system of this size begins with: version 4.0, and its length."""
+    return struct.pack("<4s24sHHQQ48x", b"hsqs", bytes(24), 4, 0, 0, size)

@@ -46,7 +46,10 @@ def test_the_whole_way_of_a_maintainer(
     assert run("show", repository) == 0
     assert "100 % of boxes" in capsys.readouterr().out
     assert run("verify", repository) == 0
-    assert "A box believes 1 releases with 3 files." in capsys.readouterr().out
+    assert (
+        "A box believes 1 releases of models and 0 versions of Nisse, with 3 files."
+        in capsys.readouterr().out
+    )
     assert run("copy", repository, tmp_path / "stick") == 0
     assert run("yank", repository, "1", *with_keys, "--why", "It forgets names.") == 0
     assert run("show", repository) == 0

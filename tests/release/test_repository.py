@@ -11,7 +11,8 @@ from securesystemslib.signer import CryptoSigner
 
 from agent.errors import ConflictError, NotFoundError, SettingsError
 from provisioning.release import checking
-from provisioning.release.repository import Repository, set_role
+from provisioning.release.repository import Repository
+from provisioning.release.roles import set_role
 from provisioning.updates.metadata import Metadata
 from provisioning.updates.news import News
 from provisioning.updates.refusals import RefusedError

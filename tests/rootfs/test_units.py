@@ -26,7 +26,13 @@ needs_systemd = pytest.mark.skipif(
 @needs_systemd
 @pytest.mark.parametrize(
     ("unit", "most"),
-    [("nisse.service", MOST_EXPOSED), ("nisse-helper.service", 5.0), ("nisse-elsewhere.service", 3.0)],
+    [
+        ("nisse.service", MOST_EXPOSED),
+        ("nisse-helper.service", 5.0),
+        ("nisse-elsewhere.service", 3.0),
+        ("nisse-program.service", 4.0),
+        ("nisse-program-trial.service", 4.0),
+    ],
 )
 def test_the_house_stands_behind_walls(unit: str, most: float) -> None:
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(UNITS / unit)]
@@ -52,6 +58,33 @@ def test_the_python_modules_that_units_start_are_there() -> None:
         for name in re.findall(r"-m (provisioning[.\w]*)", unit.read_text()):
             path = CHECKOUT / name.replace(".", "/")
             assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), (unit.name, name)
+
+
+def test_only_the_house_sees_a_program_and_its_choice_is_made_anew_before_each_start() -> None:
+    seen = [
+        unit.name
+        for unit in UNITS.iterdir()
+        if "program.raw" in re.sub(r"(?m)^ExecStartPre=.*$", "", unit.read_text())
+    ]
+    assert seen == ["nisse.service"]
+    house = (UNITS / "nisse.service").read_text()
+    assert re.search(r"^Wants=.*nisse-program\.service", house, re.MULTILINE)
+    assert re.search(r"^After=.*nisse-program\.service", house, re.MULTILINE)
+    choice = (UNITS / "nisse-program.service").read_text()
+    assert "RemainAfterExit" not in choice
+    assert "--configuration /opt/nisse/supervisor/supervisord.conf" in house
+    assert (ROOTFS / "opt/nisse/supervisor").readlink() == Path("/etc/supervisor")
+
+
+def test_portal_and_updates_may_knock_at_the_helper_and_nobody_else() -> None:
+    users = (ROOTFS / "usr/lib/sysusers.d/nisse.conf").read_text()
+    assert set(re.findall(r"^m (\S+) nisse-helper$", users, re.MULTILINE)) == {
+        "nisse-portal",
+        "nisse-updates",
+    }
+    socket = (UNITS / "nisse-helper.socket").read_text()
+    assert "SocketGroup=nisse-helper\n" in socket
+    assert "SocketMode=0660\n" in socket
 
 
 def test_every_process_of_the_house_has_a_user_with_a_fixed_number() -> None:

@@ -31,6 +31,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "crowding": ("disk_full_stages", "disk_full_harmed"),
     "tearing": ("torn_files", "torn_files_wrong"),
     "killing": ("kill_points", "kill_points_not_serving"),
+    "killing_programs": ("program_kill_points", "program_kill_points_wrong"),
     "trying": ("bad_candidates", "bad_candidates_serving"),
     "whole_way": ("messages_answered", "messages_lost"),
 }

@@ -107,7 +107,7 @@ def case(*reasons: str) -> Callable[[Callable[[Stage], str]], Callable[[Stage], 
 
 def cases() -> Sequence[Case]:
     """All of them."""
-    for part in ("lists", "keys", "records", "wire"):
+    for part in ("lists", "keys", "records", "wire", "programs"):
         importlib.import_module(f"tests.updates.hostile_{part}")
     return tuple(_CASES)
 

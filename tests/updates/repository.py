@@ -29,7 +29,7 @@ from tuf.api.metadata import (
 from provisioning.updates.small_files import SmallFiles
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
-ROLES = ("root", "timestamp", "snapshot", "targets", "models")
+ROLES = ("root", "timestamp", "snapshot", "targets", "models", "programs")
 _YEAR = timedelta(days=365)
 _DAY = timedelta(days=1)
 
@@ -43,9 +43,13 @@ class RepositorySimulator:
         self.keys = {role: [CryptoSigner.generate_ed25519()] for role in ROLES}
         self.root = Root(expires=now + _YEAR, consistent_snapshot=True)
         self.targets = Targets(expires=now + _YEAR)
-        role = DelegatedRole("models", [], 1, terminating=True, paths=["models/*/*"])
-        self.targets.delegations = Delegations({}, {"models": role})
+        roles = {
+            name: DelegatedRole(name, [], 1, terminating=True, paths=[f"{name}/*/*"])
+            for name in ("models", "programs")
+        }
+        self.targets.delegations = Delegations({}, roles)
         self.models = Targets(expires=now + _YEAR)
+        self.programs = Targets(expires=now + _YEAR)
         self.snapshot = Snapshot(expires=now + 7 * _DAY)
         self.timestamp = Timestamp(expires=now + 2 * _DAY)
         for name, signers in self.keys.items():
@@ -57,7 +61,7 @@ class RepositorySimulator:
 
     def holder(self, role: str) -> Root | Targets:
         """Who says which keys sign for a role."""
-        return self.targets if role == "models" else self.root
+        return self.targets if role in ("models", "programs") else self.root
 
     def add_model(
         self, seq: int, *, content: bytes = b"", chunks: bytes = b"chunks", **changes: Any
@@ -69,6 +73,23 @@ class RepositorySimulator:
         self.name(f"models/{seq}/model.gguf.chunks", chunks)
         self.name(f"models/{seq}/release.json", json.dumps(record).encode())
         return record
+
+    def add_program(self, version: str, /, *, content: bytes = b"", **changes: Any) -> dict[str, Any]:
+        """Names a version of Nisse in the list of programs; the record can be changed before it is signed."""
+        content = content or f"the program {version}".encode()
+        record = program_of(version, content) | changes
+        place = f"programs/amd64/nisse-{version}"
+        self.name_program(f"{place}.raw", content)
+        self.name_program(f"{place}.raw.chunks", b"chunks")
+        self.name_program(f"{place}.json", json.dumps(record).encode())
+        return record
+
+    def name_program(self, path: str, content: bytes) -> TargetFile:
+        """Puts a file onto the server and into the list of programs."""
+        target: TargetFile = TargetFile.from_data(path, content, ["sha256"])
+        self.programs.targets[path] = target
+        self.files[target_path(path, content)] = content
+        return target
 
     def name(self, path: str, content: bytes) -> TargetFile:
         """Puts a file onto the server and into the list of models."""
@@ -82,7 +103,8 @@ class RepositorySimulator:
         if root:
             self._serve("root", self.root)
             self.root.version += 1
-        for role, signed in (("targets", self.targets), ("models", self.models)):
+        lists = (("targets", self.targets), ("models", self.models), ("programs", self.programs))
+        for role, signed in lists:
             data = self._serve(role, signed)
             self.snapshot.meta[f"{role}.json"] = MetaFile.from_data(signed.version, data, ["sha256"])
         data = self._serve("snapshot", self.snapshot)
@@ -90,6 +112,7 @@ class RepositorySimulator:
         self.publish_timestamp()
         self.targets.version += 1
         self.models.version += 1
+        self.programs.version += 1
         self.snapshot.version += 1
 
     def publish_timestamp(self) -> None:
@@ -193,4 +216,20 @@ def record_of(seq: int, content: bytes) -> dict[str, Any]:
             ],
         },
         "probes": [{"prompt": "What is 2 + 2?", "must_match": ["4"]}],
+    }
+
+
+def program_of(version: str, content: bytes) -> dict[str, Any]:
+    """A program's own record."""
+    return {
+        "format": 1,
+        "version": version,
+        "architecture": "amd64",
+        "python": "3.13",
+        "needs_system": "0.5",
+        "reads": "0.5",
+        "readable_by": "0.5",
+        "licence": "Apache-2.0",
+        "size": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
     }

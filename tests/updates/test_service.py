@@ -222,3 +222,13 @@ def test_the_house_gets_its_embedder_and_the_model_that_the_brain_wants(models: 
         assert [(model["wanted"], model["installed"]) for model in both] == [(True, True)] * 2
         assert all(model["fetched"] == model["size"] and not model["error"] for model in both)
         assert house.client("updates").get("/info")["state"] == "All models that are wanted are here."
+
+
+@pytest.mark.servers
+def test_on_a_desk_nisse_itself_is_shown_and_left_alone(tmp_path: Path) -> None:
+    with Running(tmp_path, {}) as house:
+        house.start("updates", wait_for="updates")
+        told = house.client("updates").get("/program")
+        assert (told["box"], told["step"], told["offer"]) == (False, "idle", None)
+        assert "updated from its checkout" in told["sentence"]
+        assert house.client("updates").get("/info")["notice"] == ""

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from agent import settings as ground
 from agent.message import Passage
 from agent.wire.call import client
-from tests.fakes.updates import BAD, OFFER, Updates, idle
+from tests.fakes.updates import BAD, OFFER, PROGRAM_OFFER, Updates, idle, program
 from tests.live.running import Running, until
 from webui.portal import portal
 
@@ -241,3 +241,40 @@ def test_it_renders_while_the_service_is_away(anna: Browser) -> None:
     shown = page(anna)
     assert "not awake yet" in shown
     assert "New models" in shown
+
+
+def test_nisse_itself_is_offered_installed_and_gone_back_from(anna: Browser, updates: Updates) -> None:
+    shown = page(anna)
+    assert "Nisse itself" in shown
+    assert "Nisse 0.5.0" in shown
+    assert "Install now" not in shown
+    updates.program = program(step="offered", sentence="Nisse 0.5.1 is there.", offer=PROGRAM_OFFER)
+    shown = page(anna)
+    assert "Answers &lt;i&gt;sooner&lt;/i&gt;." in shown
+    assert "98 MB" in shown
+    for word in ("install", "decline"):
+        assert anna.post(f"/updates/program/{word}", {"version": "0.5.1"}, page="/updates").status_code == 303
+    progress = {"done": 30_000_000, "total": 98_000_000}
+    updates.program = program(step="downloading", busy=True, offer=PROGRAM_OFFER, progress=progress)
+    shown = page(anna)
+    assert "30 MB of 98 MB" in shown
+    assert "Install now" not in shown
+    failed = BAD | {"version": "0.5.2", "sentence": "It did not start."}
+    updates.program = program(version="0.5.1", can_go_back=True, back_to="0.5.0", bad=[failed])
+    shown = page(anna)
+    assert "Go back to 0.5.0" in shown
+    assert "It did not start." in shown
+    assert anna.post("/updates/program/back", {}, page="/updates").status_code == 303
+    assert anna.post("/updates/program/erase", {}, page="/updates").status_code == 404
+    assert updates.said == [
+        ("program install", {"version": "0.5.1"}),
+        ("program decline", {"version": "0.5.1"}),
+        ("program back", {}),
+    ]
+
+
+def test_on_a_desk_one_sentence_says_that_nisse_is_no_boxs(anna: Browser, updates: Updates) -> None:
+    updates.program = program(box=False, sentence="It is updated from its checkout.", offer=PROGRAM_OFFER)
+    shown = page(anna)
+    assert "It is updated from its checkout." in shown
+    assert "Install now" not in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import threading
 
@@ -19,7 +20,11 @@ def test_a_stranger_sees_only_the_wizard_before_the_claim(household: Household) 
         assert answer.status_code == 303, path
         assert answer.location == "/setup", path
     assert "Code on the box" in stranger.get("/setup").text
-    assert stranger.get("/healthz").json == {"service": "portal", "ready": True}
+    assert stranger.get("/healthz").json == {
+        "service": "portal",
+        "ready": True,
+        "version": importlib.metadata.version("nisse"),
+    }
     assert stranger.get("/static/nisse.svg").status_code == 200
 
 

@@ -1,4 +1,4 @@
-"""Updates: which models serve, what is new, going back, the house's own test questions, and models that an owner brings. For owners.
+"""Updates: which models serve and which Nisse runs, what is new, going back, test questions, and models that an owner brings. For owners.
 
 Owns: the page, its buttons, and its traffic with the browser's script.
 Does not know: what an update is made of (see `model_updates`), nor the settings (see `updates_form`).
@@ -18,7 +18,7 @@ from webui import updates_form
 from webui.access import owner_only
 from webui.house import calm
 from webui.mail_form import Field
-from webui.model_updates import LARGEST_PIECE, WORDS, ModelUpdates
+from webui.model_updates import LARGEST_PIECE, PROGRAM_WORDS, WORDS, ModelUpdates
 from webui.portal import portal, visitor
 
 NAVIGATION = {"title": "Updates", "path": "/updates", "icon": "updates", "order": 55, "owner": True}
@@ -34,6 +34,15 @@ _DONE = {
     "stop": "Stopped. What was fetched is kept.",
     "forgive": "It may be offered and tried once more.",
 }
+
+_DONE_OF_PROGRAM = {
+    "install": "The new version is fetched and tried. The house restarts once for it; no letter is lost.",
+    "decline": "This version is not offered any more.",
+    "back": "The version before comes back. The house restarts for it; open this page again in a minute.",
+    "stop": "Stopped. What was fetched is kept.",
+    "forgive": "It may be offered and tried once more.",
+}
+_LONGEST_WORD = 100
 
 
 @blueprint.get("")
@@ -51,6 +60,16 @@ def say(word: str) -> ResponseReturnValue:
     body: dict[str, Any] = {"seq": int(seq)} if seq.isdigit() else {}
     body |= {"sha256": sha256} if sha256 else {}
     return _do(_DONE[word], lambda: _updates().say(word, **body))
+
+
+@blueprint.post("/program/<word>")
+def say_of_program(word: str) -> ResponseReturnValue:
+    """What the owner wants of Nisse itself: install, decline, go back, stop, try once more what failed."""
+    if word not in PROGRAM_WORDS:
+        abort(404)
+    given = {name: request.form.get(name, "")[:_LONGEST_WORD] for name in ("version", "sha256")}
+    body = {name: value for name, value in given.items() if value}
+    return _do(_DONE_OF_PROGRAM[word], lambda: _updates().say_of_program(word, **body))
 
 
 @blueprint.post("/settings")
@@ -158,6 +177,7 @@ def _page(problem: str = "", *, fields: list[Field] | None = None, status: int =
         "updates.html",
         problem=problem,
         state=state,
+        program=_updates().program(),
         files=_updates().files(),
         questions=_updates().questions(),
         fields=fields or updates_form.fields(portal().settings.home),
