@@ -6,6 +6,7 @@ Does not know: what the commands mean.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import time
@@ -37,6 +38,7 @@ class Qmp:
                     raise TimeoutError(f"QEMU did not open {path}") from None
                 time.sleep(0.05)
         self._lines = self._socket.makefile("r", encoding="utf-8")
+        self._why_it_ended = ""
         try:
             self._lines.readline()  # the greeting
             self.ask("qmp_capabilities")
@@ -56,6 +58,18 @@ class Qmp:
                 raise RuntimeError(f"QEMU refuses {command}: {said['error'].get('desc')}")
             if "return" in said:
                 return said["return"]
+            self._note(said)
+
+    def has_restarted(self) -> bool:
+        """Whether a QEMU that has ended did so because its guest wanted to start again; to be asked only then."""
+        with contextlib.suppress(OSError, ValueError):
+            for line in self._lines:
+                self._note(json.loads(line))
+        return self._why_it_ended == "guest-reset"
+
+    def _note(self, event: dict[str, Any]) -> None:
+        if event.get("event") == "SHUTDOWN":
+            self._why_it_ended = str(event["data"]["reason"])
 
     def close(self) -> None:
         """Hangs up."""
