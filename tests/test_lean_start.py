@@ -21,7 +21,8 @@ PROCESSES = {
     "agent.recall.service": LATE | CLIENT,
     "agent.conversation.service": LATE,
     "webui.service": LATE,
-    "provisioning.updates.service": LATE | DATABASE,
+    # Without keys it believes nobody, and verifies nothing.
+    "provisioning.updates.service": LATE | DATABASE | {"cryptography", "pyfastcdc", "tuf"},
     # Without a mailbox it waits for one.
     "agent.channels.mail": LATE | SERVERS | CLIENT | DATABASE | {"cryptography", "dns", "imapclient"},
     "agent.channels.door": LATE | SERVERS | DATABASE | {"cryptography"},

@@ -7,10 +7,13 @@ Does not know: where keys lie, nor how a list is verified (`metadata`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from provisioning.updates.metadata import Metadata
 from provisioning.updates.news import News, Target
 from provisioning.updates.refusals import RefusedError
+
+if TYPE_CHECKING:
+    from provisioning.updates.metadata import Metadata
 
 
 class Believed:

@@ -15,8 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyfastcdc import FastCDC
-
 from provisioning.updates.refusals import RefusedError
 
 # Every box cuts its present models in the same way, else no chunk of a new one would be found in them.
@@ -53,6 +51,8 @@ def cut(path: Path, keep_going: Callable[[], None] = lambda: None) -> tuple[Chun
     Raises:
         OSError: The file cannot be read.
     """
+    from pyfastcdc import FastCDC  # noqa: PLC0415 - most starts of the service cut nothing
+
     cutter = FastCDC(_AVERAGE, min_size=_SHORTEST, max_size=LONGEST, normalized_chunking=2, seed=_SEED)
     found = []
     with path.open("rb", buffering=0) as file:

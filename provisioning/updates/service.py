@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 from flask.typing import ResponseReturnValue
@@ -32,7 +32,6 @@ from provisioning.updates.beside import Brain, Conversation, Recall
 from provisioning.updates.book import Book
 from provisioning.updates.fetching import Fetcher
 from provisioning.updates.golden import Questions
-from provisioning.updates.metadata import Metadata
 from provisioning.updates.mirrors import Mirror, in_order, named
 from provisioning.updates.neighbours import Neighbours
 from provisioning.updates.owner import Owner
@@ -55,6 +54,9 @@ from provisioning.updates.storehouse import Storehouse
 from provisioning.updates.telling import Telling
 from provisioning.updates.update import Machine
 from provisioning.updates.wishes import Wishes as Wanted
+
+if TYPE_CHECKING:
+    from provisioning.updates.metadata import Metadata
 
 _MAX_BODY = max(serve.MEGABYTE, owners.MAX_BODY)
 _METERED_KNOWN_S = 60.0
@@ -187,9 +189,13 @@ def _machine(
 
     def metadata() -> Metadata:
         keys = settings.text("updates.root")
+        first = first_root.read(keys)
+        # python-tuf and what it brings hold 15 MB, which a house that believes nobody does without.
+        from provisioning.updates.metadata import Metadata  # noqa: PLC0415
+
         return Metadata(
             folder / "tuf",
-            first_root.read(keys),
+            first,
             lambda: [source.url for source in _sources(settings)],
             factory=first_root.factory(keys),
         )
