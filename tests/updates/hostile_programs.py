@@ -187,8 +187,13 @@ def a_program_is_larger_than_any_disk(stage: Stage) -> str:
 
 
 @case("malformed")
-def a_programs_record_says_what_nobody_knows(stage: Stage) -> str:
-    return _with(stage, run_as_root="true")
+def a_programs_record_is_of_a_later_format(stage: Stage) -> str:
+    return _with(stage, format=2)
+
+
+@case(ACCEPTED)
+def a_programs_record_says_more_than_this_box_knows(stage: Stage) -> str:
+    return _with(stage, of_the_year_2030={"and": ["so", "on"]})
 
 
 @case("malformed")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from agent import claim
-from tests.fakes.updates import OFFER, Updates, idle
+from tests.fakes.updates import OFFER, PROGRAM_OFFER, Updates, idle, program
 
 from .browsing import PHONE, Shown, chromium, picture
 
@@ -108,3 +108,21 @@ def test_a_file_is_sent_in_pieces_and_goes_on_after_a_break(
     )  # zeros are no model, and it says so
     (arrival,) = updates.sideload.arrivals()
     assert arrival.size == file.stat().st_size
+
+
+def test_a_new_version_of_nisse_is_taken_with_one_press_and_gone_back_from(
+    page: Page, shown: Shown, updates: Updates
+) -> None:
+    updates.state = idle()
+    updates.program = program(
+        step="offered", offer=PROGRAM_OFFER, sentence="Nisse 0.5.1 is there. It waits for your word."
+    )
+    page.goto(f"{shown.url}/updates")
+    picture(page, "23-nisse-offered")
+    page.get_by_role("button", name="Install now").click()
+    expect(page.get_by_text("The house restarts once for it")).to_be_visible()
+    assert ("program install", {"version": "0.5.1"}) in updates.said
+    updates.program = program(version="0.5.1", can_go_back=True, back_to="0.5.0")
+    page.get_by_role("button", name="Go back to 0.5.0").click(timeout=15_000)  # shown by itself
+    expect(page.get_by_text("open this page again in a minute")).to_be_visible()
+    assert ("program back", {}) in updates.said

@@ -13,6 +13,7 @@ from provisioning.updates.programs import rules, states
 from provisioning.updates.programs.machine import ProgramMachine
 from provisioning.updates.programs.states import CAN_STOP, Record, Step
 from provisioning.updates.refusals import RefusedError
+from provisioning.updates.trust import version_number
 
 
 class ProgramOwner:
@@ -106,16 +107,20 @@ class ProgramOwner:
             return rules.sentence("not_a_box")
         if machine.record.step == Step.HANDED or machine.parts.root.said().candidate:
             return "A version is being tried just now; wait for its end."
-        if machine.parts.root.said().current is None:
+        if not self.back_to():
             return "The version that came with the system runs; there is none before it."
         return machine.parts.lane.model_on_trial()
 
     def back_to(self) -> str:
         """The version to which one would go back; empty: to none."""
-        said = self._machine.parts.root.said()
-        if said.current is None:
-            return ""
-        return said.previous.version if said.previous else self._machine.parts.root.here().base
+        root = self._machine.parts.root
+        said, base = root.said(), root.here().base
+        # An update of the system may have brought a version that is as new: then it runs, whatever root still keeps.
+        current, previous = (
+            each.version if each and version_number(each.version) > version_number(base) else ""
+            for each in (said.current, said.previous)
+        )
+        return (previous or base) if current else ""
 
     def _demand_offered(self, version: str) -> Record:
         now = self._machine.record

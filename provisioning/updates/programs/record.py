@@ -1,5 +1,7 @@
 """What is signed of one version of Nisse: for which machine, what it needs, which state it reads, and who can read what it writes.
 
+What a later publisher says beside that is passed over, for a base may be years old; what must not be passed over raises `FORMAT`.
+
 Owns: the record `programs/<architecture>/nisse-<version>.json`, its writing and its strict reading, and where its files lie.
 Does not know: whether it is signed (`metadata`), whether it suits this box (`rules`), nor what is in the file.
 """
@@ -109,10 +111,12 @@ def parse(row: Any) -> Program:
         SettingsError: It cannot be; the message says why, to its maker.
     """
     _demand(isinstance(row, dict), "it is no table")
-    _demand(row.get("format") == FORMAT, f"its format {row.get('format')!r:.20} is not {FORMAT}")
-    values = {key: value for key, value in row.items() if key != "format"}
+    _demand(
+        type(row.get("format")) is int and row["format"] == FORMAT,
+        f"its format {row.get('format')!r:.20} is not {FORMAT}",
+    )
     known = {each.name for each in dataclasses.fields(Program)}
-    _demand(set(values) <= known, f"it says {sorted(set(values) - known)!s:.200}, which nobody knows")
+    values = {key: value for key, value in row.items() if key in known}
     _check_texts(values)
     values["published"] = _moment(values.get("published", ""))
     values["rollout"] = _rollout(values.get("rollout", {}))
@@ -157,10 +161,9 @@ def _check_texts(values: Mapping[str, Any]) -> None:
 def _rollout(row: Any) -> Rollout:
     _demand(isinstance(row, dict), "its roll-out is no table")
     kinds = {"percent": int, "salt": str, "not_before": str, "not_after": str, "critical": bool}
+    row = {name: value for name, value in row.items() if name in kinds}
     for name, value in row.items():
-        _demand(
-            name in kinds and type(value) is kinds[name], f"its roll-out has {name!r:.50} = {value!r:.50}"
-        )
+        _demand(type(value) is kinds[name], f"its roll-out has {name} = {value!r:.50}")
     _demand(len(row.get("salt", "")) <= 100, "its salt is too long")
     return Rollout(**{**row, **{key: _moment(row.get(key, "")) for key in ("not_before", "not_after")}})
 

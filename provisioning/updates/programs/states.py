@@ -109,7 +109,11 @@ def read(row: Mapping[str, Any] | None) -> Record | None:
     try:
         if row is None:
             return None
-        record = Record(**{**row, "step": Step(row.get("step", "idle"))})
+        # The version that wrote it may have been a newer one, from which the box went back.
+        known = {
+            name: row[name] for name in (each.name for each in dataclasses.fields(Record)) if name in row
+        }
+        record = Record(**{**known, "step": Step(row.get("step", "idle"))})
     except (TypeError, ValueError):
         return None
     return record if _is_sound(record) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -141,6 +142,17 @@ def test_the_owner_goes_back_and_forward_again(
     box.owner.forgive(entry.sha256)
     taken(box)
     assert box.running == "0.5.1"
+
+
+def test_under_a_system_that_brought_a_version_as_new_there_is_nothing_to_go_back_to(
+    box: BoxWithPrograms, publisher: Publisher, tmp_path: Path
+) -> None:
+    publish(publisher, tmp_path)
+    taken(box)
+    facts = box.places.run / "program.json"
+    facts.write_text(json.dumps({"base": {"version": "0.6.0"}, "running": None}))
+    assert box.owner.back_to() == ""
+    assert "came with the system" in box.owner.why_not_back()
 
 
 def test_what_is_declined_is_not_offered_again(

@@ -52,11 +52,14 @@ def test_a_torn_record_is_none(tmp_path: Path, size: int) -> None:
         {"version": None},
         {"program": ""},
         {"program": "x" * 200_000},
-        {"of_a_later_version": 1},
     ],
 )
 def test_a_record_of_another_form_is_none(change: dict[str, Any]) -> None:
     assert states.read({**dataclasses.asdict(RECORD), **change}) is None
+
+
+def test_what_a_later_version_has_added_is_passed_over() -> None:
+    assert states.read({**dataclasses.asdict(RECORD), "of_a_later_version": 1}) == RECORD
 
 
 def test_a_long_sentence_is_cut() -> None:
