@@ -63,8 +63,8 @@ def test_the_python_modules_that_units_start_are_there() -> None:
 def test_only_the_house_sees_a_program_and_its_choice_is_made_anew_before_each_start() -> None:
     seen = [
         unit.name
-        for unit in UNITS.iterdir()
-        if "program.raw" in re.sub(r"(?m)^ExecStartPre=.*$", "", unit.read_text())
+        for unit in UNITS.rglob("*.*")
+        if unit.is_file() and "program.raw" in re.sub(r"(?m)^ExecStartPre=.*$", "", unit.read_text())
     ]
     assert seen == ["nisse.service"]
     house = (UNITS / "nisse.service").read_text()
