@@ -47,8 +47,7 @@ def main() -> int:
     )
     parser.add_argument("--only", default="", help=f"some parts of {','.join(PARTS)}")
     given = parser.parse_args()
-    usual = [part for part in PARTS if not (given.quick and part in _LEFT_OUT_OF_QUICK)]
-    wanted = [part for part in given.only.split(",") if part] or usual
+    wanted = [part for part in given.only.split(",") if part] or _usual(quick=given.quick)
     unknown = sorted(set(wanted) - set(PARTS))
     if unknown:
         parser.error(f"there is no part {', '.join(unknown)}")
@@ -65,12 +64,17 @@ def main() -> int:
     return measured(checks)
 
 
+def _usual(*, quick: bool) -> list[str]:
+    """The parts of such a run, in order."""
+    return [part for part in PARTS if not (quick and part in _LEFT_OUT_OF_QUICK)]
+
+
 def _kept(*, quick: bool) -> dict[str, dict[str, Any]]:
     """What earlier runs of the same kind found, by part: whoever repeats one part keeps the others' figures."""
     try:
         found = json.loads((reports.REPORTS / "test-updates.json").read_text(encoding="utf-8"))
         parts = found["parts"] if found["quick"] is quick else {}
-        return {part: dict(row) for part, row in parts.items() if part in PARTS}
+        return {part: dict(row) for part, row in parts.items() if part in _usual(quick=quick)}
     except (OSError, ValueError, KeyError, AttributeError):
         return {}
 
