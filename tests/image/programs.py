@@ -23,8 +23,8 @@ from tests.release.publishing import Publisher
 
 KEYS = "/usr/share/nisse/updates"
 REPOSITORY = "/run/stick/repository"
-_TUF = "/data/nisse/models/updates/tuf"
-_BLOBS = "/data/nisse/models/updates/programs/blobs/sha256"
+_BROUGHT = "/data/nisse/models/brought"  # not where updates keeps its own, which it sweeps
+_TUF, _BLOBS = f"{_BROUGHT}/tuf", f"{_BROUGHT}/blobs"
 Spoil = Callable[[Path], None]  # is given the folder of the Python packages
 
 _ASK = """
@@ -45,7 +45,7 @@ rm -rf {_TUF}
 mkdir -p {_BLOBS}
 cp -r /run/stick/tuf {_TUF}
 cp {REPOSITORY}/targets/programs/amd64/{{sha256}}.nisse-{{version}}.raw {_BLOBS}/{{sha256}}
-chown -R nisse-updates:nisse-models /data/nisse/models/updates
+chown -R nisse-updates:nisse-models {_BROUGHT}
 """
 
 
