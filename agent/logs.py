@@ -30,6 +30,8 @@ def configure(service: str, *, level: str = "INFO") -> None:
     root.setLevel(level)
     for chatty in ("httpx", "httpcore", "waitress.queue", "mail.log", "asyncio", "imapclient", "pypdf"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
+    # It tells of everybody who hangs up, as those who ask for our health do every few seconds; each line is a write to the card.
+    logging.getLogger("waitress").setLevel(logging.WARNING)
 
 
 def keep_secret(value: str) -> None:

@@ -96,18 +96,10 @@ def _fetch_file(work: _Work) -> None:
         try:
             _from_source(work, source, _PATIENCE_LAST_S if last else _PATIENCE_S)
         except (UnavailableError, ModelError) as failed:
-            logs.event(
-                _log,
-                "source.failed",
-                level=logging.DEBUG,
-                model=work.model.name,
-                file=work.file.name,
-                error=failed,
-            )
             failures.append(failed)
         else:
             return
-    raise failures[-1]
+    raise failures[-1] from (failures[-2] if len(failures) > 1 else None)
 
 
 def _from_source(work: _Work, source: Source, patience: float) -> None:

@@ -38,8 +38,6 @@ from agent.settings import Secret
 from agent.wire.address import is_loopback
 
 _log = logging.getLogger(__name__)
-# It tells of everybody who hangs up, as those who ask for our health do every few seconds; each line is a write to the card.
-logging.getLogger("waitress").setLevel(logging.WARNING)
 
 THREADS = 32  # long polls and streams hold one each
 MEGABYTE = 1_000_000

@@ -135,8 +135,7 @@ def dropped(state: State, base: Base, reason: str, now: float) -> State:
 
 def refused(state: State, program: Program, base: Base, reason: str, now: float) -> State:
     """The program did not even become a candidate."""
-    without = dataclasses.replace(state)
-    changed = _put_back(without, program, base, reason, now)
+    changed = _put_back(state, program, base, reason, now)
     assert changed.last  # noqa: S101 - it was just set
     return dataclasses.replace(changed, last=dataclasses.replace(changed.last, result="refused"))
 

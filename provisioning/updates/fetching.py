@@ -133,7 +133,7 @@ class Fetcher:
         except _StoppedError:
             return
         except NisseError as failed:
-            self._postpone(job, str(failed))
+            self._postpone(job, str(failed), before=failed.__cause__)
         except Exception as broke:  # noqa: BLE001 - the thread must outlive it
             _log.exception("model.broke model=%s", job.model.name)
             self._postpone(job, f"Something unforeseen happened: {broke}.")
@@ -145,7 +145,8 @@ class Fetcher:
         if self._stopping or job.given_up:
             raise _StoppedError
 
-    def _postpone(self, job: _Job, why: str) -> None:
+    def _postpone(self, job: _Job, why: str, *, before: BaseException | None = None) -> None:
+        """Lets it wait; `before` is why another source had failed first."""
         pause = min(_LONGEST_PAUSE_S, self._pause * 2 ** min(job.failures, _LONGEST_DOUBLED))
         job.failures += 1
         job.error = why
@@ -154,7 +155,9 @@ class Fetcher:
             if not job.given_up:
                 wanted.fail(job.model, self._shelf, why)
         if why != job.said:  # a box without internet tries again and again: each line is a write to the card
-            logs.event(_log, "model.postponed", model=job.model.name, seconds=round(pause), why=why)
+            logs.event(
+                _log, "model.postponed", model=job.model.name, seconds=round(pause), why=why, before=before
+            )
             job.said = why
 
 
