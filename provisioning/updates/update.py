@@ -1,19 +1,15 @@
-"""The update under way: one thread that takes its steps.
+"""The update under way, a step a round.
 
-Owns: the thread, the order of writing down and doing, trying again with growing pauses, and heeding the owner between two steps.
+Owns: the order of writing down and doing, and heeding the owner between two steps.
 Does not know: what a step does (`steps`), what follows it (`states`), what the owner may say when (`owner`), nor HTTP.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
-import random
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from agent import logs
 from agent.errors import NisseError
@@ -24,6 +20,7 @@ from provisioning.updates.mending import mend
 from provisioning.updates.parts import Parts
 from provisioning.updates.pausing import PausedError
 from provisioning.updates.refusals import RefusedError
+from provisioning.updates.rounds import SHORTEST_S, Rounds
 from provisioning.updates.states import Event, Record, State
 from provisioning.updates.steps import Next, Steps, read
 from provisioning.updates.watching import Watching
@@ -31,8 +28,6 @@ from provisioning.updates.watching import Watching
 _log = logging.getLogger(__name__)
 
 _IDLE_S = 30.0
-_SHORTEST_S, _LONGEST_S = 5.0, 3600.0  # between tries of a step that does not go
-_LONGEST_DOUBLED = 10
 # What uses the line, or tries something: Nisse itself is not updated meanwhile, nor right after.
 _IN_LANE = (State.RESERVED, State.DOWNLOADING, State.VERIFIED, State.STAGED, State.TRIAL)
 _ON_TRIAL = (State.STAGED, State.TRIAL, State.ROLLBACK)
@@ -41,20 +36,11 @@ _FIRST_S = 600.0  # of a probation
 _FINAL = frozenset({"contradictory", "malformed", "not_a_model", "name_taken", "damaged"})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trouble:
-    """Why a step does not go on, and when it is tried again."""
-
-    reason: str = ""
-    sentence: str = ""
-    again_at: float = 0.0  # monotonic
-
-
-class Machine:
+class Machine(Rounds):
     """The updates of one house."""
 
     def __init__(
-        self, parts: Parts, *, boot: str, clock: Callable[[], float] = time.time, pause: float = _SHORTEST_S
+        self, parts: Parts, *, boot: str, clock: Callable[[], float] = time.time, pause: float = SHORTEST_S
     ) -> None:
         """Goes on where the last process was; does nothing before `start`.
 
@@ -64,31 +50,15 @@ class Machine:
             clock: Seconds since 1970.
             pause: Seconds until a step that does not go is tried again; it doubles.
         """
-        self.parts, self.clock, self._pause, self._boot = parts, clock, pause, boot
+        super().__init__("update", idle=_IDLE_S, pause=pause)
+        self.parts, self.clock, self._boot = parts, clock, boot
         self._steps = Steps(parts, progress=self._note, may_go_on=self._interrupted, clock=clock)
         self.watching = Watching(parts)
         self.looking = Looking(parts, clock)
-        self.news = threading.Condition()
-        self._stopping = False
         self._word: Event | None = None  # of the owner, not yet heeded
-        self._failures = 0
-        self.trouble = Trouble()
-        self.progress: tuple[int, int] = (0, 0)
         self.record = Record(boot=boot)
         self.begun = False
         parts.lane.model_on_trial = self._on_trial
-        self._thread = threading.Thread(target=self._run, name="update", daemon=True)
-
-    def start(self) -> None:
-        """Begins."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stops; what was done stays, and the next process goes on."""
-        with self.news:
-            self._stopping = True
-            self.news.notify_all()
-        self._thread.join(timeout=5)
 
     def write(self, record: Record) -> None:
         """First it is written, then it is so. To be called with `news` held.
@@ -101,26 +71,12 @@ class Machine:
             logs.event(_log, "update.step", state=record.state, seq=record.seq, reason=record.reason)
             self.progress = (0, 0)
         self.record = record
-        self._failures, self.trouble = 0, Trouble()
+        self._got_on()
 
     def heed(self, word: Event | None = None) -> None:
         """The owner has said something: what waits goes on now. To be called with `news` held."""
         self._word = word or self._word
-        self._failures, self.trouble = 0, dataclasses.replace(self.trouble, again_at=0.0)
-        self.news.notify_all()
-
-    def _run(self) -> None:
-        while not self._stopping:
-            try:
-                pause = self._round()
-            except NisseError as failed:  # mostly the disk, which did not take the word on the next step
-                pause = self._postpone(failed.key, str(failed))
-            except Exception as broken:  # noqa: BLE001 - without this thread there would be no updates until the next start
-                _log.error("update.broke", exc_info=broken)
-                pause = self._postpone("", f"Something unforeseen happened: {broken}.")
-            with self.news:
-                if not self._stopping and pause > 0:
-                    self.news.wait(pause)
+        self._hurry()
 
     def _round(self) -> float:
         """Takes one step, if it is time; seconds until the next."""
@@ -136,10 +92,10 @@ class Machine:
             self.parts.store.discard(read(record))
             self._after(record, Next(Event.DECLINED))
             return 0
-        if self.trouble.again_at > time.monotonic():
-            return min(_IDLE_S, self.trouble.again_at - time.monotonic())
+        if self.trouble.rests_s > 0:
+            return self.trouble.rests_s
         if not record.consent and record.state in owner.CAN_STOP:
-            self.trouble = Trouble(reason="stopped", sentence="You stopped it; it goes on when you say so.")
+            self._stopped_by_owner()
             return _IDLE_S
         return self._take(record)
 
@@ -196,7 +152,7 @@ class Machine:
             elif record.state == State.OFFERED and (record.consent or found.by_itself):
                 self.write(states.after(record, Event.CONSENTED, consent=True))
             else:
-                return min(_IDLE_S, found.again_in)
+                return found.again_in
         return 0
 
     def _take(self, record: Record) -> float:
@@ -207,14 +163,10 @@ class Machine:
             with self.parts.lane.for_model() if record.state in _IN_LANE else contextlib.nullcontext():
                 came = self._steps.take(record)
         except PausedError as paused:
-            self.trouble = Trouble(
-                reason="paused", sentence=paused.message, again_at=time.monotonic() + self._pause
-            )
+            self._wait_until_free(paused.message)
             return 0
         except RefusedError as refused:
-            logs.event(
-                _log, "update.refused", level=logging.WARNING, reason=refused.reason, detail=refused.detail
-            )
+            self._refused(refused)
             if refused.reason not in _FINAL:
                 return self._postpone(refused.reason, str(refused))
             came = Next(Event.FAILED, {"reason": refused.reason, "sentence": refused.message})
@@ -235,17 +187,6 @@ class Machine:
                 changes = {**came.changes, "at": self.clock()}
                 self.write(states.after(self.record, came.event, **changes))
 
-    def _postpone(self, reason: str, sentence: str) -> float:
-        doubled = self._pause * 2.0 ** min(self._failures, _LONGEST_DOUBLED)
-        pause = min(_LONGEST_S, doubled) * random.uniform(0.8, 1.2)  # noqa: S311 - so that boxes do not ask all at once
-        self._failures += 1
-        if sentence != self.trouble.sentence:
-            logs.event(
-                _log, "update.waits", level=logging.WARNING, reason=reason, why=sentence, seconds=round(pause)
-            )
-        self.trouble = Trouble(reason=reason, sentence=sentence, again_at=time.monotonic() + pause)
-        return pause
-
     def _heard(self) -> Event | None:
         with self.news:
             word, self._word = self._word, None
@@ -265,9 +206,6 @@ class Machine:
         record = self.record
         fresh = record.state == State.PROBATION and abs(self.clock() - record.watch.since) < _FIRST_S
         return "A new model is being tried; wait until it has." if fresh or record.state in _ON_TRIAL else ""
-
-    def _note(self, done: int, total: int) -> None:
-        self.progress = (done, total)
 
 
 def _seq(one: ModelSet | None) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,12 @@ import pytest
 import tomli_w
 
 from provisioning.box.places import Places
+from provisioning.programs import installing
 from provisioning.programs.choosing import Base
 from provisioning.programs.state import Book, Program
 
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+from .asking_box import PYTHON, Box
+
 BASE = Base(version="0.5.0", architecture="amd64", python=PYTHON)
 NOW = 1_795_000_000.0
 
@@ -69,3 +70,16 @@ def lay(book: Book) -> Callable[..., Program]:
         return made
 
     return laid
+
+
+@pytest.fixture
+def box(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
+    """A box whose updates ask its root for programs."""
+    monkeypatch.setattr(installing, "KEEP_FREE", 0)
+    return Box(places, tmp_path)
+
+
+@pytest.fixture
+def asked(box: Box) -> dict[str, Any]:
+    """How updates asks for a good program."""
+    return box.fetch(box.publish())

@@ -16,7 +16,8 @@ from provisioning.programs import choosing, starting
 from provisioning.programs.choosing import Start
 from provisioning.programs.state import Book, Candidate, Program, State
 
-from .conftest import BASE, NOW, PYTHON, program
+from .asking_box import PYTHON
+from .conftest import BASE, NOW, program
 
 Lay = Callable[[str], Program]
 AGAIN = Start(failed=True)

@@ -1,6 +1,6 @@
-"""The update of Nisse itself under way: one thread that takes its steps, until root takes over.
+"""The update of Nisse itself under way: a step a round, until root takes over.
 
-Owns: the thread, the order of writing down and doing, trying again with growing pauses, and learning from root how it ended.
+Owns: the order of writing down and doing, and learning from root how it ended.
 Does not know: what a trial is (root's business), what the owner may say when (`owner`), nor HTTP.
 """
 
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import random
-import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -27,12 +25,11 @@ from provisioning.updates.programs.parts import ProgramParts
 from provisioning.updates.programs.record import Program
 from provisioning.updates.programs.states import CAN_STOP, MOST_HANDED, Record, Step
 from provisioning.updates.refusals import RefusedError
+from provisioning.updates.rounds import SHORTEST_S, Rounds
 
 _log = logging.getLogger(__name__)
 
 _IDLE_S, _TRIAL_S = 10.0, 3.0
-_SHORTEST_S, _LONGEST_S = 5.0, 3600.0  # between tries of a step that does not go
-_LONGEST_DOUBLED = 10
 _DAY_S = 86_400.0
 # The line, the disk, the clock or the hour; all else says that this program is none for this box.
 _LATER = frozenset(
@@ -47,20 +44,11 @@ _NOT_ITS_FAULT = frozenset(
 _TRIED = "Nisse itself is being updated just now; that takes a few minutes."
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Trouble:
-    """Why a step does not go on, and when it is tried again."""
-
-    reason: str = ""
-    sentence: str = ""
-    again_at: float = 0.0  # monotonic
-
-
-class ProgramMachine:
+class ProgramMachine(Rounds):
     """The updates of Nisse on one box."""
 
     def __init__(
-        self, parts: ProgramParts, *, clock: Callable[[], float] = time.time, pause: float = _SHORTEST_S
+        self, parts: ProgramParts, *, clock: Callable[[], float] = time.time, pause: float = SHORTEST_S
     ) -> None:
         """Goes on where the last process was; does nothing before `start`.
 
@@ -69,29 +57,12 @@ class ProgramMachine:
             clock: Seconds since 1970.
             pause: Seconds until a step that does not go is tried again; it doubles.
         """
-        self.parts, self.clock, self._pause = parts, clock, pause
-        self.news = threading.Condition()
+        super().__init__("program", idle=_IDLE_S, pause=pause)
+        self.parts, self.clock = parts, clock
         self.record = parts.book.record()
-        self.trouble = Trouble()
-        self.progress: tuple[int, int] = (0, 0)
         self.waits = ""  # why what is offered is not installed by itself
         self.not_this = ""  # about a newer version that is none for this box
-        self._failures = 0
-        self._stopping = False
         parts.lane.program_on_trial = lambda: _TRIED if self.record.step == Step.HANDED else ""
-        self._thread = threading.Thread(target=self._run, name="program", daemon=True)
-
-    def start(self) -> None:
-        """Begins."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stops; what was done stays, and the next process goes on."""
-        with self.news:
-            self._stopping = True
-            self.news.notify_all()
-        if self._thread.ident:
-            self._thread.join(timeout=5)
 
     def write(self, new: Record) -> None:
         """First it is written, then it is so. To be called with `news` held.
@@ -104,25 +75,11 @@ class ProgramMachine:
             logs.event(_log, "program.step", step=new.step, version=new.version, reason=new.reason)
             self.progress = (0, 0)
         self.record = new
-        self._failures, self.trouble = 0, Trouble()
+        self._got_on()
 
     def heed(self) -> None:
         """The owner has said something: what waits goes on now. To be called with `news` held."""
-        self._failures, self.trouble = 0, dataclasses.replace(self.trouble, again_at=0.0)
-        self.news.notify_all()
-
-    def _run(self) -> None:
-        while not self._stopping:
-            try:
-                pause = self._round()
-            except NisseError as failed:  # mostly the disk, which did not take the word on the next step
-                pause = self._postpone(failed.key, str(failed))
-            except Exception as broken:  # noqa: BLE001 - without this thread there would be no updates until the next start
-                _log.error("program.broke", exc_info=broken)
-                pause = self._postpone("", f"Something unforeseen happened: {broken}.")
-            with self.news:
-                if not self._stopping and pause > 0:
-                    self.news.wait(pause)
+        self._hurry()
 
     def _round(self) -> float:
         """Takes one step, if it is time; seconds until the next."""
@@ -142,10 +99,10 @@ class ProgramMachine:
         if now.step in CAN_STOP and self.trouble.sentence and self._is_overtaken(now, by_a_newer=True):
             self._write(now, states.idle(now))
             return 0
-        if self.trouble.again_at > time.monotonic():
-            return min(_IDLE_S, self.trouble.again_at - time.monotonic())
+        if self.trouble.rests_s > 0:
+            return self.trouble.rests_s
         if now.step in CAN_STOP and not now.consent:
-            self.trouble = Trouble(reason="stopped", sentence="You stopped it; it goes on when you say so.")
+            self._stopped_by_owner()
             return _IDLE_S
         return self._take(now, said)
 
@@ -207,11 +164,10 @@ class ProgramMachine:
             with self.parts.lane.for_program(hand_over=now.step == Step.VERIFIED):
                 self._bring(now)
         except PausedError as paused:
-            again = time.monotonic() + self._pause
-            self.trouble = Trouble(reason="paused", sentence=paused.message, again_at=again)
+            self._wait_until_free(paused.message)
         except RefusedError as refused:
             reason = refused.reason
-            logs.event(_log, "program.refused", level=logging.WARNING, reason=reason, detail=refused.detail)
+            self._refused(refused)
             if reason in _LATER:
                 self._not_handed(now)
                 return self._postpone(reason, f"{rules.sentence(reason)} {refused.hint}".strip())
@@ -302,24 +258,12 @@ class ProgramMachine:
             if self.record == old:
                 self.write(new)
 
-    def _postpone(self, reason: str, sentence: str) -> float:
-        doubled = self._pause * 2.0 ** min(self._failures, _LONGEST_DOUBLED)
-        pause = min(_LONGEST_S, doubled) * random.uniform(0.8, 1.2)  # noqa: S311 - so that boxes do not ask all at once
-        self._failures += 1
-        if sentence != self.trouble.sentence:
-            logs.event(_log, "program.waits", level=logging.WARNING, reason=reason, why=sentence)
-        self.trouble = Trouble(reason=reason, sentence=sentence, again_at=time.monotonic() + pause)
-        return min(pause, _IDLE_S)
-
     def _interrupted(self) -> str:
         if self._stopping:
             return "The house stops; it goes on at the next start."
         if self.record.step not in CAN_STOP or not self.record.consent:
             return "You stopped it."
         return ""
-
-    def _note(self, done: int, total: int) -> None:
-        self.progress = (done, total)
 
 
 def read(now: Record) -> Program:
