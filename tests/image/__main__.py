@@ -78,7 +78,7 @@ def _live(machine: Machine) -> int:
         seconds = machine.plug_in().until_up(_LONGEST_START_S)
         print(_HELP.format(seconds=seconds, url=machine.url, code=_code(machine), door=machine.door_port,
                            serial=machine.serial_log, folder=machine.folder))  # fmt: skip
-        while machine.is_on:
+        while machine.keep_on():
             time.sleep(1)
         print("The box has switched itself off.")
     except (AssertionError, RuntimeError) as failed:

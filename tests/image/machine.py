@@ -102,9 +102,8 @@ class Machine:
         """Bytes that the box has written to its disk since it was plugged in."""
         return self._disk.written if self._disk else 0
 
-    @property
-    def is_on(self) -> bool:
-        """Whether it runs. Where it has just restarted itself, it is switched on again first."""
+    def keep_on(self) -> bool:
+        """Switches it on again where it has just restarted itself. Returns whether it runs."""
         if self._process is None or self._process.poll() is None:
             return self._process is not None
         if not (self._qmp and self._qmp.has_restarted()):
@@ -115,7 +114,7 @@ class Machine:
 
     def plug_in(self) -> Self:
         """Starts it. Returns at once; `until_up` waits for the house."""
-        assert not self.is_on, "it is plugged in already"
+        assert not self.keep_on(), "it is plugged in already"
         self.starts += 1
         self._disk = VolatileDisk(self.disk_file, self.folder / "disk.sock").__enter__()
         command = self._command()  # it may look first what this machine can do
@@ -172,7 +171,7 @@ class Machine:
         while not look():
             panic = _PANIC.search(self.serial)
             assert may_panic or not panic, f"{what}: {panic[0]!r}" if panic else ""
-            assert self.is_on, f"{what}: QEMU has ended; the box said:\n{self._last_words()}"
+            assert self.keep_on(), f"{what}: QEMU has ended; the box said:\n{self._last_words()}"
             assert time.monotonic() < end, (
                 f"{what} did not come within {seconds:.0f} s; the box said:\n{self._last_words()}"
             )
@@ -181,7 +180,7 @@ class Machine:
     @property
     def shell(self) -> Shell:
         """The root shell inside, once it is there."""
-        assert self.is_on
+        assert self.keep_on()
         assert self._shell is not None
         return self._shell
 

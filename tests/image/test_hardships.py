@@ -118,4 +118,4 @@ def test_the_medium_that_is_too_small_says_so(plug: Plug, image: Path) -> None:
     machine.plug_in()
     machine.until(lambda: b"too small" in machine.serial, BOOT_S, "the word that it is too small")
     time.sleep(5)
-    assert machine.is_on
+    assert machine.keep_on()
