@@ -6,6 +6,8 @@ Does not know: how a code is made (`agent.claim`) or shown on the screen (`conso
 
 from __future__ import annotations
 
+import fcntl
+
 from agent import claim, durable
 from provisioning.box.places import PORTAL, Places, hand_to
 
@@ -22,13 +24,19 @@ def make(places: Places) -> None:
 
 def show_on_boot_partition(places: Places, address: str) -> None:
     """Writes the code beside the presets; once the box is owned, leaves nothing of it there."""
-    file = places.esp / FILE_NAME
-    code = current(places)
-    if not code:
-        durable.shred(file)
-        return
+    with (places.run / f".{FILE_NAME}.lock").open("a") as lock:
+        # Two who write at once would leave the code where a file once lay.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _write(places, address)
+
+
+def _write(places: Places, address: str) -> None:
+    file, code = places.esp / FILE_NAME, current(places)
     text = f"Open {address} in a browser, in the same network as the box, and type this code:\r\n\r\n    {code}\r\n"
-    if not file.exists() or file.read_text(encoding="utf-8", errors="replace") != text:
+    if code and file.exists() and file.read_bytes() == text.encode():
+        return
+    durable.shred(file)
+    if code:
         durable.write(file, text)
 
 

@@ -94,6 +94,7 @@ def _reset(places: Places, run: Run, say: Say) -> None:
     wiping.wipe(places.run / "disk" / "data", run, lambda percent: say(f"Factory reset: {percent} %"))
     for name in _OF_THE_OLD_HOUSE:
         durable.shred(places.esp / name)
+    wiping.blank(places.esp)
     for name in RESET_FILES:
         if (places.esp / name).exists():
             durable.remove(places.esp / name)

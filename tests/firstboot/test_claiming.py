@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from agent import claim
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import claim, durable
 from provisioning.box.places import Places
 from provisioning.firstboot import claiming
 
@@ -18,6 +25,34 @@ def test_the_code_stands_on_the_boot_partition_until_it_is_used(places: Places) 
     claim.used(places.home)
     claiming.show_on_boot_partition(places, ADDRESS)
     assert not (places.esp / claiming.FILE_NAME).exists()
+
+
+def test_two_who_write_the_code_at_once_write_it_once(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claiming.make(places)
+    written = []
+    write = durable.write
+
+    def slowly(path: Path, content: str, **how: Any) -> None:
+        time.sleep(0.2)
+        written.append(path)
+        write(path, content, **how)
+
+    monkeypatch.setattr(durable, "write", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: claiming.show_on_boot_partition(places, ADDRESS), range(2)))
+    assert written == [places.esp / claiming.FILE_NAME]
+
+
+def test_what_said_another_address_is_overwritten_where_it_lay(places: Places) -> None:
+    claiming.make(places)
+    claiming.show_on_boot_partition(places, ADDRESS)
+    file = places.esp / claiming.FILE_NAME
+    with file.open("rb") as old:
+        claiming.show_on_boot_partition(places, "http://kobold.local")
+        assert not old.read().strip(b"\0")
+    assert "kobold" in file.read_text()
 
 
 def test_a_further_start_keeps_the_code(places: Places) -> None:

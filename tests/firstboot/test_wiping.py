@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from agent import durable
 from provisioning.firstboot import wiping
 from tests.fakes.programs import Programs
 
@@ -59,3 +63,38 @@ def test_the_file_system_comes_after_the_zeros(medium: Path, programs: Programs)
     programs.does("mke2fs", make)
     wiping.wipe(medium, programs, lambda _percent: None)
     assert programs.called("mke2fs")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own with room for 4 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.root
+def test_what_no_file_uses_is_filled_once_and_given_back(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (small_disk / "kept").write_bytes(SECRET)
+    (small_disk / "ERASING.TMP").write_bytes(bytes(1 << 20))  # of one that was cut off
+    least: list[int] = []
+    remove = durable.remove
+
+    def look(path: Path) -> None:
+        least.append(shutil.disk_usage(small_disk).free)
+        remove(path)
+
+    monkeypatch.setattr(durable, "remove", look)
+    wiping.blank(small_disk)
+    assert least == [0]
+    assert [each.name for each in small_disk.iterdir()] == ["kept"]
+    assert (small_disk / "kept").read_bytes() == SECRET
+
+
+def test_a_folder_of_a_larger_file_system_is_not_filled(tmp_path: Path) -> None:
+    wiping.blank(tmp_path)
+    assert not list(tmp_path.iterdir())
