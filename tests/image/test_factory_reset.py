@@ -28,7 +28,7 @@ def test_nothing_of_the_old_household_is_left(claimed: Claimed, plug: Plug) -> N
     Resident(machine.url, machine.door_port).claim(code)
     machine.switch_off()
     assert medium.read("RESET") is None
-    assert {secret: medium.holds(secret) for secret in secrets} == {secret: [] for secret in secrets}
+    assert _found(medium, claimed, secrets) == {}
 
 
 @pytest.mark.parametrize("moment", [0.3, 0.6, 0.9])
@@ -45,7 +45,7 @@ def test_a_reset_that_was_cut_short_is_finished(claimed: Claimed, plug: Plug, mo
     machine.plug_in().until_up(3 * BOOT_S)
     assert claim_code(machine) != claimed.code
     machine.switch_off()
-    assert {secret: medium.holds(secret) for secret in secrets} == {secret: [] for secret in secrets}
+    assert _found(medium, claimed, secrets) == {}
 
 
 def _lived_in(claimed: Claimed, plug: Plug) -> tuple[Machine, list[bytes]]:
@@ -56,7 +56,13 @@ def _lived_in(claimed: Claimed, plug: Plug) -> tuple[Machine, list[bytes]]:
     anna.teach("secret.txt", f"The password of the neighbour's gate is {WORD}.")
     anna.write_until_taken(letter(f"About {WORD}", f"Keep {WORD} for me."), 120)
     machine.switch_off()
-    return machine, [WORD.encode(), FACT[:40].encode(), ADDRESS.encode(), claimed.code.encode()]
+    return machine, [WORD.encode(), FACT[:40].encode(), ADDRESS.encode()]
+
+
+def _found(medium: Medium, claimed: Claimed, secrets: list[bytes]) -> dict[bytes, list[int]]:
+    """What of it stands on the medium, and where; the used code too, of which nothing should be left even before."""
+    places = {secret: medium.holds(secret) for secret in (*secrets, claimed.code.encode())}
+    return {secret: found for secret, found in places.items() if found}
 
 
 def test_the_password_itself_is_never_on_the_medium(claimed: Claimed) -> None:
