@@ -170,7 +170,7 @@ class Machine:
         end = time.monotonic() + seconds
         while not look():
             panic = _PANIC.search(self.serial)
-            assert may_panic or not panic, f"{what}: {panic[0]!r}" if panic else ""
+            assert may_panic or not panic, f"{what}: the kernel panicked; the box said:\n{self._last_words()}"
             assert self.keep_on(), f"{what}: QEMU has ended; the box said:\n{self._last_words()}"
             assert time.monotonic() < end, (
                 f"{what} did not come within {seconds:.0f} s; the box said:\n{self._last_words()}"
@@ -248,7 +248,7 @@ class Machine:
         return self.folder / f"serial-{self.starts}.log"
 
     def _last_words(self) -> str:
-        return self.serial[-1500:].decode("utf-8", "replace")
+        return self.serial[-6000:].decode("utf-8", "replace")
 
     def _command(self) -> list[str]:
         hardware, board = self.hardware, self.board
