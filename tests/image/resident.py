@@ -19,7 +19,7 @@ from email.utils import formatdate, make_msgid
 
 import httpx
 
-NAME, ADDRESS, PASSWORD = "Anna", "anna@lindqvist-7731.example", "correct horse battery staple"
+NAME, ADDRESS, PASSWORD = "Anna", "anna@lindqvist-7731.example", "seven lighthouse keepers whistle at noon"
 HOUSE = "nisse@localhost"
 CODE = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}\b")
 _TOKEN = re.compile(r'name="csrf" (?:value|content)="([0-9a-f]+)"')
