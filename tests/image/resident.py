@@ -61,13 +61,13 @@ class Resident:
         """Closes the browser."""
         self._http.close()
 
-    def claim(self, code: str) -> None:
-        """Goes through the wizard to its end, without a mail account."""
+    def claim(self, code: str, *, address: str = ADDRESS) -> None:
+        """Goes through the wizard to its end, without a mail account; under this address, the owner's."""
         self._until_awake()
         assert self._post("/setup/code", {"code": code}, page="/setup").status_code == 303, (
             "the code was refused"
         )
-        person = {"name": NAME, "address": ADDRESS, "password": PASSWORD}
+        person = {"name": NAME, "address": address, "password": PASSWORD}
         made = self._post("/setup/owner", person, page="/setup")
         assert made.headers.get("location") == "/setup/mail", made.text[-800:]
         self._post("/setup/mail", {"skip": "1"}, page="/setup/mail")

@@ -25,7 +25,7 @@ def test_nothing_of_the_old_household_is_left(claimed: Claimed, plug: Plug) -> N
     machine.plug_in().until_up(3 * BOOT_S)
     code = claim_code(machine)
     assert code != claimed.code
-    Resident(machine.url, machine.door_port).claim(code)
+    Resident(machine.url, machine.door_port).claim(code, address="berta@lindqvist-7731.example")
     machine.switch_off()
     assert medium.read("RESET") is None
     assert _found(medium, claimed, secrets) == {}
