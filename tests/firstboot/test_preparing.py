@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -91,14 +92,22 @@ def test_a_reset_wipes_first_and_forgets_the_order_last(
     (places.esp / "SETUP-CODE.txt").write_text("old code")
     (places.esp / "grub/identity").write_text("old id")
     wiped: list[bool] = []
+    blanked: list[Path] = []
 
     def wipe(*_: object) -> None:
         assert preparing.wants_reset(places)
         wiped.append(True)
 
+    def blank(folder: Path) -> None:
+        assert preparing.wants_reset(places)
+        assert not (folder / "SETUP-CODE.txt").exists()
+        blanked.append(folder)
+
     monkeypatch.setattr(wiping, "wipe", wipe)
+    monkeypatch.setattr(wiping, "blank", blank)
     said = prepare(places, programs, WHOLE)
     assert wiped
+    assert blanked == [places.esp]
     assert "as new" in said[-1]
     assert how == "command line" or not preparing.wants_reset(places)
     assert not (places.esp / "SETUP-CODE.txt").exists()
