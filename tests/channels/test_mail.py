@@ -7,7 +7,6 @@ import os
 import signal
 import smtplib
 import sqlite3
-import ssl
 import time
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -17,8 +16,6 @@ import pytest
 
 from agent.channels.mail import check
 from agent.errors import AuthenticationError, SettingsError, UnreachableError
-from agent.letters import composing
-from agent.message import Reply
 from tests.live.house_at_work import House, free_port, wait_for_port, wait_until
 from tests.live.postoffice import PostOffice
 
@@ -68,13 +65,6 @@ def asked(house: House, office: PostOffice) -> EmailMessage:
     office.send(question, ANNA)
     house.wait_for_messages(1)
     return question
-
-
-def submit_as_the_channel_does(office: PostOffice, reply: Reply) -> None:
-    context = ssl.create_default_context(cafile=str(office.ca_file))
-    with smtplib.SMTP_SSL(office.host, office.smtp_port, context=context) as client:
-        client.login(NISSE, office.account("nisse").password)
-        client.sendmail(NISSE, [reply.recipient, NISSE], composing.compose(reply, sender=NISSE, name="nisse"))
 
 
 def set_state(house: House, state: str) -> None:
@@ -231,61 +221,6 @@ def test_the_doors_answers_can_go_out_by_a_relay(house: House, office: PostOffic
     reply = house.answer("Monday.")
     wait_until(lambda: house.state(reply) == "sent")
     assert [answer["From"] for answer in office.wait_for(ANNA, 1)] == ["nisse <nisse@nisse.test>"]
-
-
-@pytest.mark.rule("E8")
-@pytest.mark.rule("E60")
-def test_an_answer_that_went_out_before_a_crash_is_found_and_not_sent_again(
-    house: House, office: PostOffice
-) -> None:
-    process = start(house)
-    asked(house, office)
-    kill(process)
-    reply = house.answer("Monday.")
-    submit_as_the_channel_does(office, reply)  # and the power fails before it is reported
-    set_state(house, "sending")
-    office.wait_for(ANNA, 1)
-    start(house, "second.log")
-    wait_until(lambda: house.state(reply) == "sent")
-    time.sleep(3)
-    assert len(office.mailbox(ANNA)) == 1
-    assert "reply.found" in house.log("second.log")
-
-
-@pytest.mark.rule("E8")
-@pytest.mark.rule("E60")
-def test_an_answer_that_never_went_out_before_a_crash_is_sent_once(house: House, office: PostOffice) -> None:
-    process = start(house)
-    asked(house, office)
-    kill(process)
-    reply = house.answer("Monday.")
-    set_state(house, "sending")
-    began = time.monotonic()
-    start(house, "second.log")
-    wait_until(lambda: house.state(reply) == "sent")
-    assert time.monotonic() - began > 2, "a receipt under way must be given its time"
-    assert len(office.wait_for(ANNA, 1)) == 1
-    time.sleep(2)
-    assert len(office.mailbox(ANNA)) == 1
-
-
-@pytest.mark.rule("E8")
-@pytest.mark.rule("E60")
-def test_a_channel_killed_at_any_moment_answers_each_mail_once(house: House, office: PostOffice) -> None:
-    process = start(house)
-    for number in range(6):
-        office.send(mail(number, text=f"question {number}"), ANNA)
-        time.sleep(0.05 * number)
-        kill(process)
-        process = house.start("mail", log=f"{number}.log")
-        if house.messages():
-            house.answer("answer")
-    wait_until(lambda: len(house.messages()) + len(house.messages("answered")) == 6)
-    while house.messages():
-        house.answer("answer")
-    wait_until(lambda: house.room.outbox.counts() == {"sent": 6}, 60)
-    ids = [answer["Message-ID"] for answer in office.wait_for(ANNA, 6)]
-    assert len(ids) == len(set(ids)) == 6
 
 
 @pytest.mark.rule("E55")

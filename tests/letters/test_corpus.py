@@ -7,10 +7,16 @@ from collections import Counter
 import pytest
 
 from agent.letters.reading import read
-from tests.letters.corpus import charsets, programs, structures
+from tests.letters.corpus import broken, charsets, programs, signed, structures
 from tests.letters.corpus.letter import Letter
 
-CORPUS = [*programs.letters(), *charsets.letters(), *structures.letters()]
+CORPUS = [
+    *programs.letters(),
+    *charsets.letters(),
+    *structures.letters(),
+    *signed.letters(),
+    *broken.letters(),
+]
 
 
 @pytest.mark.parametrize("letter", CORPUS, ids=[letter.name for letter in CORPUS])

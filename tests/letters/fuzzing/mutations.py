@@ -8,9 +8,18 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from tests.letters.corpus import charsets, programs, structures
+from tests.letters.corpus import broken, charsets, programs, signed, structures
 
-SEEDS = [letter.mail for letter in (*structures.letters(), *charsets.letters(), *programs.letters())]
+SEEDS = [
+    letter.mail
+    for letter in (
+        *structures.letters(),
+        *signed.letters(),
+        *broken.letters(),
+        *charsets.letters(),
+        *programs.letters(),
+    )
+]
 
 # Words that mean something to a reader of mail, of pages, or of quotes.
 WORDS = [
