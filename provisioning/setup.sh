@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what `make run`, `make test` and `make image` need on a fresh Debian or Ubuntu, says what it installs, and shows progress.
 # Usage: provisioning/setup.sh run|test|machine|image [BOARD]
-# `machine` brings what starts a built image here, and nothing of Python.
+# `machine` brings what starts a built image here (QEMU unpacked into build/emulator), and nothing of Python.
 # Nothing is done twice: each step leaves a mark in build/setup/ and is skipped while its inputs are the same.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -50,8 +50,7 @@ system_packages() { # what is missing of Debian's packages
             libnss-mdns mtools postfix procps rauc shellcheck squashfs-tools swaks util-linux)
     fi
     if [ "$purpose" = machine ]; then
-        wanted=(e2fsprogs fdisk grub-common mtools ovmf qemu-efi-aarch64 qemu-system-arm qemu-system-x86 qemu-utils rauc
-            squashfs-tools)
+        wanted=(debian-archive-keyring e2fsprogs fdisk grub-common mmdebstrap mtools rauc squashfs-tools tar)
     fi
     if [ "$purpose" = image ]; then
         wanted+=(bmap-tools debian-archive-keyring dosfstools e2fsprogs fdisk git mmdebstrap mtools tar xz-utils zstd)
@@ -90,6 +89,24 @@ emulation() { # has the kernel run programs of the board's architecture, for the
         return 1
     }
     [ -n "$(ls $handlers/qemu-* 2>/dev/null)" ] || as_root update-binfmts --enable
+}
+
+emulator() { # QEMU and UEFI's firmware of the image's own suite, beside this machine's packages: newer, quicker, the same everywhere
+    local suite folder=build/emulator
+    suite=$(sed -n 's/^suite = "\(.*\)"$/\1/p' provisioning/image/packages.toml)
+    [ "$(cat $folder/suite 2>/dev/null)" != "$suite" ] || return 0
+    say "Fetching QEMU of Debian $suite into $folder"
+    rm -rf $folder && mkdir -p $folder
+    # shellcheck disable=SC2086 # without a mirror mmdebstrap chooses one
+    as_root mmdebstrap --quiet --mode=root --variant=extract --include=ovmf,qemu-efi-aarch64,qemu-system-arm,qemu-system-x86 \
+        "$suite" - ${DEBIAN_MIRROR:-} 2>build/log/emulator.log |
+        tar -x --no-same-owner -C $folder --wildcards './usr/bin/qemu-system-*64' './usr/lib/*-linux-gnu' \
+            './usr/share/AAVMF/AAVMF_CODE.no-secboot.fd' './usr/share/AAVMF/AAVMF_VARS.fd' './usr/share/OVMF/OVMF_*_4M.fd' \
+            './usr/share/qemu' || {
+        cat build/log/emulator.log
+        return 1
+    }
+    echo "$suite" >$folder/suite
 }
 
 environment() {
@@ -152,7 +169,9 @@ compile() { # the compiler's own count, [12/140], becomes one line that moves
 began=$SECONDS
 timed apt system_packages
 [ "$purpose" != image ] || emulation
-if [ "$purpose" != machine ]; then
+if [ "$purpose" = machine ]; then
+    timed emulator emulator
+else
     environment
     packages
 fi

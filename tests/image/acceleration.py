@@ -17,6 +17,7 @@ import time
 from functools import cache
 from pathlib import Path
 
+from tests.image import emulator
 from tests.image.boards import Board
 from tests.image.qmp import Qmp
 
@@ -45,7 +46,7 @@ def _runs(board: Board) -> bool:
     with tempfile.TemporaryDirectory(prefix="nisse-kvm-") as folder:
         serial, control = Path(folder) / "serial", Path(folder) / "qmp"
         command = [
-            board.program, "-nodefaults", "-display", "none", "-machine", board.chipset, "-m", "512", "-accel", "kvm", "-cpu", "host",
+            *emulator.command(board.machine), "-nodefaults", "-display", "none", "-machine", board.chipset, "-m", "512", "-accel", "kvm", "-cpu", "host",
             *board.firmware(Path(folder)), "-serial", f"file:{serial}", "-qmp", f"unix:{control},server=on,wait=off",
         ]  # fmt: skip
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

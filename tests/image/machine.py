@@ -21,7 +21,7 @@ from typing import Self
 
 import httpx
 
-from tests.image import acceleration, shell
+from tests.image import acceleration, emulator, shell
 from tests.image.boards import BOARDS, Board
 from tests.image.qmp import Qmp
 from tests.image.shell import Shell
@@ -254,7 +254,7 @@ class Machine:
         hardware, board = self.hardware, self.board
         clock = f"base={hardware.clock},clock=vm" if hardware.clock else "base=utc"
         return [
-            board.program, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-machine", board.chipset,
+            *emulator.command(board.machine), "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-machine", board.chipset,
             *acceleration.options(board), "-smp", str(hardware.processors), "-m", str(hardware.memory_mb),
             *board.firmware(self.folder), "-rtc", clock, "-device", "virtio-rng-pci",
             "-qmp", f"unix:{self.folder / 'qmp'},server=on,wait=off",

@@ -18,6 +18,8 @@ from typing import Self
 
 import httpx
 
+from tests.image import emulator
+
 _CARD = 8 << 30  # bytes; QEMU takes powers of two alone
 _MEMORY = "1G"
 
@@ -59,7 +61,7 @@ class Pi:
         self._began = time.monotonic()
         self._process = subprocess.Popen(
             [
-                "qemu-system-aarch64", "-M", "raspi3b", "-m", _MEMORY, "-display", "none", "-no-reboot",
+                *emulator.command("aarch64"), "-M", "raspi3b", "-m", _MEMORY, "-display", "none", "-no-reboot",
                 "-kernel", str(self._folder / "u-boot.bin"), "-dtb", str(self._folder / "tree.dtb"),
                 "-drive", f"if=sd,format=raw,file={self._card}",
                 "-serial", f"file:{self._folder / 'serial0.log'}", "-serial", f"file:{self._folder / 'serial1.log'}",
