@@ -88,15 +88,19 @@ def test_a_brain_that_takes_three_times_the_memory_dies_alone(
     machine.plug_in().until_up(BOOT_S)
     until_good(machine)
     before = {name: row["pid"] for name, row in status(machine).items()}
-    # In the brain's own group, as its user: what a model that is too large does.
+    # In the brain's own group, as its user, with its place in the order of the dying: what a model that is too large does.
     machine.shell.ask(
         "cat > /run/eater.py <<'PYTHON'\n"
         "held = []\n"
         "while True:\n"
         "    held.append(bytearray(b'x') * (8 << 20))\n"
         "PYTHON\n"
-        "(echo $$ > /sys/fs/cgroup/system.slice/nisse.service/brain/cgroup.procs; exec python3 /run/eater.py) "
-        "> /dev/null 2>&1 &"
+        "cat > /run/eater.sh <<'SHELL'\n"
+        "echo $$ > /sys/fs/cgroup/system.slice/nisse.service/brain/cgroup.procs\n"
+        "echo 800 > /proc/$$/oom_score_adj\n"
+        "exec setpriv --reuid nisse-brain --regid nisse-brain --clear-groups python3 /run/eater.py\n"
+        "SHELL\n"
+        "sh /run/eater.sh > /dev/null 2>&1 &"
     )
     slowest = 0.0
     end = time.monotonic() + 90
