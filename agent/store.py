@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import importlib.util
 import os
+import shutil
 import sqlite3
 import threading
 import weakref
@@ -23,6 +24,10 @@ from agent.database import Database, Migrations
 from agent.errors import ConflictError, StorageError, UnavailableError
 
 _BUSY_S = 10.0
+# Of a disk, the lesser of both is left to what a full one needs: people log in, see it, and remove things, which writes as well.
+_KEPT_FREE = 64_000_000  # bytes
+_KEPT_SHARE = 100  # one part in so many
+_FULL, _MAKE_ROOM = "The disk is full.", "Make room on the box, then try again."
 
 
 class Store:
@@ -76,6 +81,28 @@ class Store:
 
     def _atomic(self) -> contextlib.AbstractContextManager[object]:
         return self._database.atomic() if self._database.conn.in_transaction else _immediate(self._database)
+
+    def room(self) -> int:
+        """Bytes of the disk that something new may take; not what is kept for a full disk.
+
+        Raises:
+            StorageError: The disk does not say.
+        """
+        with _storage_errors(self.path):
+            disk = shutil.disk_usage(self.path.parent)
+        return disk.free - min(_KEPT_FREE, disk.total // _KEPT_SHARE)
+
+    def demand_room(self, more: int) -> None:
+        """Looks whether there is room for something new.
+
+        Args:
+            more: Its bytes.
+
+        Raises:
+            StorageError: There is not; nothing was written.
+        """
+        if self.room() < more:
+            raise StorageError(_FULL, hint=_MAKE_ROOM)
 
     def check(self) -> None:
         """Asks SQLite whether the file is sound.
@@ -160,5 +187,5 @@ def _storage_errors(path: Path) -> Iterator[None]:
         if isinstance(failed, sqlite3.IntegrityError | sqlite3.ProgrammingError):
             raise
         full = "full" in str(failed) or "No space" in str(failed) or "disk I/O" in str(failed)
-        message = "The disk is full." if full else f"The database {path.name} does not take this: {failed}."
-        raise StorageError(message, hint="Make room on the box, then try again." if full else "") from failed
+        message = _FULL if full else f"The database {path.name} does not take this: {failed}."
+        raise StorageError(message, hint=_MAKE_ROOM if full else "") from failed

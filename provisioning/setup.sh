@@ -54,7 +54,7 @@ system_packages() { # what is missing of Debian's packages
     fi
     if [ "$purpose" = image ]; then
         wanted+=(bmap-tools debian-archive-keyring dosfstools e2fsprogs fdisk git mmdebstrap mtools tar xz-utils zstd)
-        if foreign; then wanted+=(binfmt-support "g++-$(gnu_name)" qemu-user-static); fi
+        if foreign; then wanted+=(arch-test binfmt-support "g++-$(gnu_name)" qemu-user-static); fi
     fi
     for package in "${wanted[@]}"; do
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

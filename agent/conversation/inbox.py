@@ -67,6 +67,7 @@ class Inbox:
             state = _state(db, message.id)
             if state:
                 return state
+            self._store.demand_room(len(message.text) + sum(len(each.data) for each in message.attachments))
             judgement = judging.judge(
                 db, message, person, address=address, thread=thread_key(message), most=self._limits
             )

@@ -85,6 +85,7 @@ class Library:
             return known, True
         pages = reading.read(name, media_type, data)
         cut = passages.limited(_titled(name, chunk) for chunk in chunks(pages))
+        self._store.demand_room(passages.size(cut))
         with self._store.transaction() as database:
             added = database.conn.execute(
                 "INSERT OR IGNORE INTO documents (id, name, media_type, audience, size, pages, source, added_at)"

@@ -43,6 +43,7 @@ class Memory:
             raise RequestError("A memory belongs to one person.", param="person")
         identity = hashlib.sha256(f"{person}\0{message_id}".encode()).hexdigest()[:32]
         cut = passages.limited(chunks([Page(text)]))
+        self._store.demand_room(passages.size(cut))
         with self._store.transaction() as database:
             added = database.conn.execute(
                 "INSERT OR IGNORE INTO memories (id, owner, audience, source, said_at) VALUES (?, ?, ?, ?, ?)",

@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 
 HOUSE = "house"  # the audience of what everybody may read
 MOST_PASSAGES = 5_000  # of one document or memory; about 750,000 words
+_GROWTH = 6  # measured: 2.6 times the text in the file, and as much in its log before
 
 
 def limited(chunks: Iterable[Chunk]) -> list[Chunk]:
@@ -33,6 +34,11 @@ def limited(chunks: Iterable[Chunk]) -> list[Chunk]:
             raise TooLargeError(f"That is more than {MOST_PASSAGES:,} passages.", hint="Send it in parts.")
         kept.append(chunk)
     return kept
+
+
+def size(chunks: Iterable[Chunk]) -> int:
+    """How many bytes of the disk the passages take at most while they are written: themselves and their words, in the log as well."""
+    return _GROWTH * sum(len(chunk.text) + len(chunk.context) for chunk in chunks)
 
 
 def insert(

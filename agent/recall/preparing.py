@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import threading
 import time
 from dataclasses import dataclass
@@ -39,7 +38,6 @@ _TRIES = 3
 _WINDOWS_A_PASSAGE = 3
 _BYTES_A_NUMBER = 4
 _GROWTH = 1.5  # of the tables around the vectors
-_KEPT_FREE = 64_000_000  # bytes of the disk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,8 +227,8 @@ class Preparing:
     def _demand_room(self, index: Index, dimensions: int) -> None:
         with self._store.reading() as database:
             waiting = indexes.waiting(database, index)
-        need = int(waiting * _WINDOWS_A_PASSAGE * dimensions * _BYTES_A_NUMBER * _GROWTH) + _KEPT_FREE
-        if shutil.disk_usage(self._store.path.parent).free < need:
+        need = int(waiting * _WINDOWS_A_PASSAGE * dimensions * _BYTES_A_NUMBER * _GROWTH)
+        if self._store.room() < need:
             raise StorageError(
                 f"The disk has no room for a second index; it needs {need // 1_000_000} MB.",
                 hint="Make room on the box, then try again.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlite_utils import Database, Migrations
@@ -58,6 +59,19 @@ def test_on_a_full_disk_nothing_is_half_written_and_later_it_goes_on(store: Stor
         db.conn.execute("INSERT INTO note VALUES ('small')")
     assert notes(store) == 1
     store.check()
+
+
+@pytest.mark.parametrize(("total", "kept"), [(1 << 40, 64_000_000), (100_000_000, 1_000_000)])
+def test_the_last_of_the_disk_is_kept_for_making_room(
+    store: Store, monkeypatch: pytest.MonkeyPatch, total: int, kept: int
+) -> None:
+    disk = SimpleNamespace(total=total, free=kept + 10)
+    monkeypatch.setattr("agent.store.shutil.disk_usage", lambda _folder: disk)
+    store.demand_room(10)
+    with pytest.raises(StorageError, match="disk is full"):
+        store.demand_room(11)
+    with store.transaction() as db:
+        db.conn.execute("INSERT INTO note VALUES ('still written')")
 
 
 def test_what_is_committed_survives_and_migrations_run_once(tmp_path: Path) -> None:

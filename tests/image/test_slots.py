@@ -5,6 +5,7 @@ the box says so and does not try for ever.
 from __future__ import annotations
 
 import gzip
+import os
 import random
 import subprocess
 import time
@@ -161,7 +162,7 @@ def _stick(stage: Path, system: Path) -> Path:
     content = stage / "stick"
     content.mkdir()
     small = stage / "small.ext4"
-    small.write_bytes(bytes(1 << 20))
+    small.write_bytes(os.urandom(1 << 20))  # RAUC takes no bundle that packs to nothing
     for name, what, pair in (
         ("update", system, keys.development(CHECKOUT / "build" / "keys")),
         ("strange", small, keys.development(stage / "keys-of-a-stranger")),

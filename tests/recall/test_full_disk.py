@@ -16,10 +16,10 @@ pytestmark = [pytest.mark.root, pytest.mark.usefixtures("room_without_models")]
 
 @pytest.fixture
 def small_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
-    """A room on a disk of two megabytes."""
+    """A room on a disk of four megabytes."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "nisse-test", disk], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "nisse-test", disk], check=True)
     monkeypatch.setenv("NISSE_HOME", str(disk))
     room = service.furnish(settings.load())
     try:
@@ -32,7 +32,7 @@ def small_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room
 def test_on_a_full_disk_nothing_is_half_written_and_the_rest_stays_usable(small_room: Room) -> None:
     library = small_room.library
     kept, _ = library.add("kept.txt", "", b"The samovar is in the attic.", audience="house", source={})
-    large = "".join(f"Line {number} of a long story about nothing.\n" for number in range(60_000)).encode()
+    large = "".join(f"Line {number} of a long story about nothing.\n" for number in range(50_000)).encode()
     with pytest.raises(StorageError, match="full") as full:
         library.add("large.txt", "", large, audience="house", source={})
     assert full.value.status == 507
