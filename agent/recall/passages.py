@@ -38,7 +38,9 @@ def limited(chunks: Iterable[Chunk]) -> list[Chunk]:
 
 def size(chunks: Iterable[Chunk]) -> int:
     """How many bytes of the disk the passages take at most while they are written: themselves and their words, in the log as well."""
-    return _GROWTH * sum(len(chunk.text) + len(chunk.context) for chunk in chunks)
+    return _GROWTH * sum(
+        len(f"{chunk.text}{chunk.context}".encode("utf-8", "surrogatepass")) for chunk in chunks
+    )
 
 
 def insert(
