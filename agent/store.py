@@ -13,20 +13,17 @@ import contextlib
 import fcntl
 import importlib.util
 import os
-import shutil
 import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from agent import free_disk
 from agent.database import Database, Migrations
 from agent.errors import ConflictError, StorageError, UnavailableError
 
 _BUSY_S = 10.0
-# Of a disk, the lesser of both is left to what a full one needs: people log in, see it, and remove things, which writes as well.
-_KEPT_FREE = 64_000_000  # bytes
-_KEPT_SHARE = 100  # one part in so many
 _FULL, _MAKE_ROOM = "The disk is full.", "Make room on the box, then try again."
 
 
@@ -89,8 +86,7 @@ class Store:
             StorageError: The disk does not say.
         """
         with _storage_errors(self.path):
-            disk = shutil.disk_usage(self.path.parent)
-        return disk.free - min(_KEPT_FREE, disk.total // _KEPT_SHARE)
+            return free_disk.room(self.path.parent)
 
     def demand_room(self, more: int) -> None:
         """Looks whether there is room for something new.

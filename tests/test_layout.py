@@ -19,6 +19,7 @@ GROUND = {
     "durable",
     "embed",
     "errors",
+    "free_disk",
     "house_settings",
     "logs",
     "message",

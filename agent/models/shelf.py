@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent import durable
+from agent import durable, free_disk
 from agent.errors import ConflictError, ModelError, StorageError
 from agent.models.catalogue import File, Model, Wheel
 
@@ -154,10 +154,10 @@ class Shelf:
             shutil.rmtree(place)
 
     def free(self) -> int:
-        """Bytes free for more models."""
+        """Bytes that more models may take."""
         with writing():
             self.folder.mkdir(parents=True, exist_ok=True)
-            return shutil.disk_usage(self.folder).free
+            return free_disk.room(self.folder)
 
     @contextlib.contextmanager
     def alone(self, model: Model, *, patience: float | None = None) -> Iterator[None]:

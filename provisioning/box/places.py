@@ -77,6 +77,11 @@ class Places:
         return {name: value for name, _, value in (word.partition("=") for word in words)}
 
     @property
+    def is_recovery(self) -> bool:
+        """Whether the loader found no system that comes up well: only the recovery page runs."""
+        return self.command_line.get("nisse.mode") == "recovery"
+
+    @property
     def slot(self) -> str:
         """The slot that runs: a or b."""
         return "b" if self.command_line.get("rauc.slot", "A").lower() == "b" else "a"

@@ -1,13 +1,14 @@
-"""What a box does before the house starts, at its first start and at each: `python -m provisioning.firstboot disk|start|show`.
+"""What a box does before the house starts, at its first start and at each: `python -m provisioning.firstboot box|start|show`.
 
-`disk` runs before anything is mounted, `start` once /data and /efi are there, `show` whenever the screen has something new to say.
+`box` runs before anything is mounted and does all that comes before the house; `start` is its second half alone, for a system that has
+its disks mounted already; `show` runs whenever the screen has something new to say.
 
-    preparing.py    disk: partitions, /efi, a reset, /data, in this order
+    preparing.py    box, first half: partitions, /efi, a reset, /data, in this order
     disk.py         which partitions belong to the disk that we run from
     table.py        what partitions there should be
     filesystems.py  checking and mounting
     wiping.py       the factory reset
-    starting.py     start: the steps, in order
+    starting.py     box, second half, and start: the steps, in order
     steps.py        a step, its marker, and what became of it
     identity.py     the box's own number and name
     keys.py         the hotspot's password

@@ -1,4 +1,4 @@
-"""`python -m provisioning.firstboot disk|start|show`, as systemd's units call it.
+"""`python -m provisioning.firstboot box|start|show`, as systemd's units call it.
 
 Owns: the three words.
 Does not know: what they do (`preparing`, `starting`, `console`).
@@ -28,12 +28,15 @@ def main(words: list[str]) -> int:
 
 
 def _do(word: str, places: Places) -> int:
-    # What `disk` needs is little, and it stands before everything else.
-    if word == "disk":
+    # Each word loads what it needs: everything else waits for the first of them.
+    if word == "box":
         from provisioning.firstboot.preparing import prepare  # noqa: PLC0415
+        from provisioning.firstboot.starting import start  # noqa: PLC0415
 
         prepare(places, run, lambda sentence: print(sentence, flush=True))
-    elif word == "start":
+        if not places.is_recovery:
+            start(places, run)
+    elif word == "start":  # on somebody else's system, which has its disks mounted already
         from provisioning.firstboot.starting import start  # noqa: PLC0415
 
         start(places, run)
@@ -42,7 +45,7 @@ def _do(word: str, places: Places) -> int:
 
         show(places)
     else:
-        print("usage: python -m provisioning.firstboot disk|start|show")
+        print("usage: python -m provisioning.firstboot box|start|show")
         return 2
     return 0
 

@@ -1,4 +1,4 @@
-"""`disk`: from a kernel with a read-only root to a box with its boot partition and its state mounted.
+"""From a kernel with a read-only root to a box with its boot partition and its state mounted.
 
 Owns: the order. Each part looks at what is there, so that after a power cut at any instant the next start goes on.
 Does not know: how a part is done.
@@ -22,6 +22,7 @@ _OF_THE_OLD_HOUSE = ("SETUP-CODE.txt", "grub/identity")
 # What Debian keeps in /var and should last; the journal is the slot's own: an older system may not read a newer one's.
 _SHARED = {"systemd": "var/lib/systemd", "NetworkManager": "var/lib/NetworkManager"}
 _OWN = {"journal": "var/log/journal"}
+_FOLDERS = "nisse.conf"  # in tmpfiles.d: the house's folders and whose they are
 
 Say = Callable[[str], None]
 
@@ -53,6 +54,8 @@ def prepare(places: Places, run: Run, say: Say, look: Callable[[], Disk] = disk.
     filesystems.mount_data(links / "data", places.data, run)
     filesystems.fit(links / "data", run)
     _bind_all(places, run)
+    # systemd makes them too, but later than the steps of the start need them.
+    run("systemd-tmpfiles", "--create", _FOLDERS)
     clock.raise_to_floor(places, time.time(), clock.set_system_clock)
 
 
@@ -77,6 +80,7 @@ def _make_partitions(found: Disk, places: Places, run: Run, say: Say) -> None:
         old.unlink()
     for name, content in table.definitions(found, _types(found, run)).items():
         (folder / name).write_text(content, encoding="ascii")
+    run("udevadm", "control", "--ping", "--timeout=60")  # who tells what it makes
     run("modprobe", "loop", fine=(0, 1))  # through which it makes the file systems
     command = ("systemd-repart", "--dry-run=no", "--empty=refuse", "--seed=random", "--no-pager")
     run(*command, f"--definitions={folder}", f"/dev/{found.device}", seconds=1800)

@@ -1,4 +1,4 @@
-"""`start`: the steps between a mounted box and a house that starts.
+"""The steps between a mounted box and a house that starts.
 
 Owns: which steps there are, and their order.
 Does not know: how a step is done.
@@ -15,8 +15,8 @@ from provisioning.box.places import Places
 from provisioning.box.running import Run
 from provisioning.firstboot import applying, claiming, defaults, identity, keys, stock
 from provisioning.firstboot.steps import Step, run
-from provisioning.network import elsewhere
 
+_NAME_OF_ELSEWHERE = "remote"  # brain.remote, as the file has it
 FACTS = "box.json"  # in /run/nisse, for the portal and the screen
 
 
@@ -59,13 +59,15 @@ def _set_country(places: Places, run_program: Run) -> None:
     """Which channels are allowed; without it a radio uses those that are allowed everywhere."""
     country = _text(places.shared / "wifi-country")
     if country:
+        run_program("modprobe", "cfg80211")  # it is early: the card's own driver may not have brought it yet
         run_program("iw", "reg", "set", country)
 
 
 def _open_elsewhere(places: Places, run_program: Run) -> None:
-    """The firewall begins closed to all; most boxes leave it at that."""
-    if elsewhere.SETTING.partition(".")[2] in _text(places.home / settings.FILE_NAME, "utf-8"):
-        elsewhere.apply(places, run_program)
+    """The firewall begins closed to all, and most boxes leave it at that; it may come up later than this."""
+    wanted = _NAME_OF_ELSEWHERE in _text(places.home / settings.FILE_NAME, "utf-8")
+    if wanted and places.esp.is_dir():  # on somebody else's system the firewall is somebody else's
+        run_program("systemctl", "--no-block", "start", "nisse-elsewhere.service")
 
 
 def _write_environment(places: Places) -> None:

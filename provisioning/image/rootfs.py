@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from provisioning.image import initrd
 from provisioning.image.job import Job
 from provisioning.image.step import Command, Step, Work
 
@@ -38,10 +39,6 @@ _FIRMWARE_HOOKS = (
 )
 # udev's database of keyboards, mice and cameras, which no box needs: to compile it takes a minute where the target is emulated.
 _NO_HARDWARE_DATABASE = {"SYSTEMD_HWDB_UPDATE_BYPASS": "1"}
-# Written before the kernel's package builds its initrd: one for any machine, not for the builder's.
-_INITRD = r"""mkdir -p "$1"/etc/initramfs-tools/conf.d && printf 'MODULES={}\nCOMPRESS=zstd\nRESUME=none\n' >"$1"/etc/initramfs-tools/conf.d/nisse"""
-# Drivers of some kinds only: there to be loaded when their device is found.
-_KINDS = r"""mkdir -p "$1"/usr/share/initramfs-tools/hooks && cd "$1"/usr/share/initramfs-tools/hooks && printf '#!/bin/sh\n[ "$1" = prereqs ] && exit 0\n. /usr/share/initramfs-tools/hook-functions\nauto_add_modules {}\n' >nisse && chmod 0755 nisse"""
 _EMPTIED = (
     "boot/firmware",  # a copy of what lies on the boot partition, made when raspi-firmware is set up
     "var/lib/apt/lists",
@@ -102,7 +99,7 @@ def bootstrap(job: Job) -> tuple[str, ...]:
         *(f"--dpkgopt={option}" for option in _LEFT_OUT),
         *(f"--aptopt={option}" for option in job.apt_options),
         *_backports(job),
-        *_initrd(job),
+        *initrd.hooks(job),
         *(_FIRMWARE_HOOKS if _FIRMWARE_PACKAGE in packages else ()),
         job.common.suite,
         str(job.tarball),
@@ -128,20 +125,6 @@ def _backports(job: Job) -> tuple[str, ...]:
     )
     pinned = f"mkdir -p {apt}/preferences.d && printf '{pins}' >{apt}/preferences.d/backports"
     return (f"--setup-hook={source}", f"--setup-hook={pinned}")
-
-
-def _initrd(job: Job) -> tuple[str, ...]:
-    """Hooks that say what the initrd shall hold."""
-    kinds, modules = job.board.initrd_kinds, job.board.initrd_modules
-    hooks = [_INITRD.format("list" if kinds else "most")]
-    if kinds:
-        hooks.append(_KINDS.format(" ".join(kinds)))
-    if modules:
-        lines = "\\n".join(modules)
-        # Not in /etc: initramfs-tools comes later, and dpkg would ask whose file it is to keep.
-        folder = '"$1"/usr/share/initramfs-tools/modules.d'
-        hooks.append(f"mkdir -p {folder} && printf '{lines}\\n' >{folder}/nisse")
-    return tuple(f"--essential-hook={hook}" for hook in hooks)
 
 
 def inside(job: Job, *words: str) -> Command:

@@ -1,6 +1,6 @@
 """Asks each service every ten seconds whether it still answers, so that one that hangs is found.
 
-Owns: where each is asked, how often it may fail, the thread that asks, and how long one may take for its first sign of life.
+Owns: where each is asked, whether somebody listens there, how often it may fail, the thread that asks, and how long one may take for its first sign of life.
 Does not know: what is done about one that hangs (`pulse`).
 
 Any answer counts, also an error: only silence is hanging. What listens nowhere, such as the mail channel, is not asked: it promises by
@@ -24,6 +24,7 @@ from agent.settings import Settings
 
 _EVERY_S = 10.0
 _PATIENCE_S = 10.0
+_AT_ONCE_S = 0.2  # on the same machine
 _MOST_SILENCES = 3
 _MOST_OF_THE_BRAIN = 9  # a model that loads may hold everything else up
 _LATE_S = 45.0  # a box that stood still as a whole must first come to itself
@@ -40,6 +41,7 @@ class Probing:
         self,
         places: Callable[[], Mapping[str, Place]] | None = None,
         ask: Callable[[Place], bool] | None = None,
+        knock: Callable[[Place], bool] | None = None,
         *,
         every: float = _EVERY_S,
         run: Path | None = None,
@@ -50,11 +52,13 @@ class Probing:
         Args:
             places: Where each process is asked, by its name.
             ask: Asks at one place; whether an answer came.
+            knock: Looks whether somebody listens at one place, without waiting.
             every: Seconds between two rounds.
             run: The folder of what lasts until the box is switched off, with the signs of life; None: there are none.
             clock: Seconds on the clock of the signs.
         """
-        self._places, self._ask, self._every = places or from_settings, ask or answers, every
+        self._places, self._every = places or from_settings, every
+        self._ask, self._knock = ask or answers, knock or is_open
         self._run_folder, self._clock = run, clock
         self._silences: dict[str, int] = {}
         self._late: dict[str, tuple[float, float]] = {}  # the promise that was broken, and when that was seen
@@ -69,6 +73,11 @@ class Probing:
         if self._thread is None:  # not before supervisord runs: it forks
             self._thread = threading.Thread(target=self._run, name="probing", daemon=True)
             self._thread.start()
+
+    def listens(self, name: str) -> bool:
+        """Whether somebody listens where the process is asked. One that listens nowhere is there as soon as it runs."""
+        place = self._places().get(name)
+        return place is None or self._knock(place)
 
     def hangs(self, name: str) -> bool:
         """Whether a process was silent too often, or broke its promise to speak."""
@@ -126,6 +135,15 @@ def _places(values: Settings) -> dict[str, Place]:
             if port.isdigit():
                 found[name] = (host if host not in ("", "0.0.0.0") else "127.0.0.1", int(port), path)
     return found
+
+
+def is_open(place: Place) -> bool:
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection(place[:2], timeout=_AT_ONCE_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def answers(place: Place) -> bool:

@@ -30,7 +30,7 @@ CORE = ("conversation", "portal")
 _SHORTEST_PAUSE_S = 10.0
 _LONGEST_PAUSE_S = 600.0
 _LONGEST_DOUBLED = 10
-_PATIENCE_S = 120.0  # after which the house counts as started, even if its core does not run
+_PATIENCE_S = 120.0  # after which the house counts as started, even if its core is not there
 _WAKING_S = 60.0  # in which nobody is asked whether he hangs
 _WRITE_EVERY_S = 20.0
 
@@ -41,6 +41,7 @@ def plug_in(supervisord: Any, **_config: str) -> Pulse:
     place = Path(os.environ.get("NISSE_RUN") or home / "run")
     pulse = Pulse(supervisord, Systemd(), Probing(run=place), place / FILE_NAME)
     events.subscribe(events.Tick5Event, pulse.beat)
+    events.subscribe(events.SupervisorRunningEvent, pulse.begin)
     return pulse
 
 
@@ -76,6 +77,11 @@ class Pulse:
         ] = {}  # by process: the pid seen last, and how many there were before
         self._hung: dict[str, int] = {}
         self._written = ("", 0.0)
+
+    def begin(self, _event: object = None) -> None:
+        """Starts everybody at once; supervisord itself first waits a second whether anything happens."""
+        for group in sorted(self._supervisord.process_groups.values()):
+            group.transition()
 
     def beat(self, _event: object = None) -> None:
         """One beat. Nothing that goes wrong here may end supervisord's loop."""
@@ -136,7 +142,8 @@ class Pulse:
         running = [process for process in processes if process.get_state() == ProcessStates.RUNNING]
         if not self._is_ready:
             names = {process.config.name for process in running}
-            if not names.issuperset(CORE) and self._clock() - self._began < _PATIENCE_S:
+            is_there = names.issuperset(CORE) and all(self._probing.listens(name) for name in CORE)
+            if not is_there and self._clock() - self._began < _PATIENCE_S:
                 return
             self._is_ready = True
             self._systemd.tell(READY=1)

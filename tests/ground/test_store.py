@@ -66,7 +66,7 @@ def test_the_last_of_the_disk_is_kept_for_making_room(
     store: Store, monkeypatch: pytest.MonkeyPatch, total: int, kept: int
 ) -> None:
     disk = SimpleNamespace(total=total, free=kept + 10)
-    monkeypatch.setattr("agent.store.shutil.disk_usage", lambda _folder: disk)
+    monkeypatch.setattr("agent.free_disk.shutil.disk_usage", lambda _folder: disk)
     store.demand_room(10)
     with pytest.raises(StorageError, match="disk is full"):
         store.demand_room(11)

@@ -28,6 +28,7 @@ from tests.image.shell import Shell
 from tests.image.volatile_disk import VolatileDisk
 
 GIGABYTE = 1_000_000_000
+_ANEW_S = 2.0
 _PANIC = re.compile(rb"Kernel panic - not syncing[^\r\n]*")
 STARTED = re.compile(rb"Nisse starts from slot ([AB]) \((normal|recovery)\)")
 
@@ -151,12 +152,15 @@ class Machine:
             AssertionError: It does not come up in time, or the kernel says why it does not.
         """
 
-        def answers() -> bool:
-            with contextlib.suppress(httpx.HTTPError):
-                return httpx.get(self.url + path, timeout=10, trust_env=False).status_code == status
-            return False
+        # QEMU takes the connection itself, and knocks at a box without a network less and less often: better to ask anew.
+        with httpx.Client(base_url=self.url, timeout=_ANEW_S, trust_env=False) as client:
 
-        self.until(answers, seconds, "the portal", may_panic=may_panic)
+            def answers() -> bool:
+                with contextlib.suppress(httpx.HTTPError):
+                    return client.get(path).status_code == status
+                return False
+
+            self.until(answers, seconds, "the portal", may_panic=may_panic)
         return time.monotonic() - self.began
 
     def until(

@@ -76,12 +76,14 @@ def test_a_full_disk_refuses_and_loses_nothing_and_takes_mail_again(claimed: Cla
     machine = plug(claimed.disk)
     machine.plug_in().until_up(BOOT_S)
     until_good(machine)
+    dispensable = str(resident_of(machine).teach("old.txt", "Nobody needs this any more.")["id"])
     free = int(machine.shell.ask("df --output=avail -B1 /data").splitlines()[-1])
     machine.shell.ask(f"fallocate -l {free - LEFT} /data/filling && sync")
     anna = resident_of(machine)  # whoever wants to make room must be let in
     mail = letter("Full", "Is there room?")
     assert _refusal(anna, mail).smtp_code == 452
     assert anna.teach("more.txt", "More.", status=507)
+    anna.says(f"/documents/{dispensable}/remove", {}, page="/documents")
     assert anna.documents() == [DOCUMENT]
     machine.shell.ask("rm /data/filling && sync")
     anna.write_until_taken(mail, 120)

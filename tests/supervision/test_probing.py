@@ -30,6 +30,14 @@ def test_a_closed_door_is_not() -> None:
     assert probing.answers(("127.0.0.1", free_port(), "/health"))
 
 
+def test_who_listens_is_found_by_knocking_and_who_is_asked_nowhere_is_there(
+    silent: tuple[str, int, str],
+) -> None:
+    closed = ("127.0.0.1", free_port(), "/health")
+    asked = Probing(lambda: {"portal": silent, "brain": closed}, every=10_000)
+    assert [asked.listens(name) for name in ("portal", "brain", "channel-mail")] == [True, False, True]
+
+
 def test_it_takes_several_silences_and_one_answer_forgives_them() -> None:
     answers = iter([False, False, True, False, False, False])
     asked = Probing(lambda: {"recall": ("", 0, "")}, lambda _place: next(answers), every=10_000)

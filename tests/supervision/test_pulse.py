@@ -47,6 +47,7 @@ class Beating:
         self.log: list[str] = []
         self.now = 0.0
         self.silent: set[str] = set()
+        self.closed: set[str] = set()
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.listener.bind(str(folder / "notify"))
         self.listener.setblocking(False)
@@ -56,7 +57,7 @@ class Beating:
             process_groups={"all": group},
             options=SimpleNamespace(logger=SimpleNamespace(warn=self.log.append)),
         )
-        self.probing = Probing(self._places, self._ask, every=10_000)
+        self.probing = Probing(self._places, self._ask, self._knock, every=10_000)
         self.file = folder / "status.json"
         self.pulse = Pulse(supervisord, Systemd(environ), self.probing, self.file, clock=lambda: self.now)
         assert environ == {}  # no child speaks in our name
@@ -67,6 +68,9 @@ class Beating:
 
     def _ask(self, place: Place) -> bool:
         return place[0] not in self.silent
+
+    def _knock(self, place: Place) -> bool:
+        return place[0] not in self.closed
 
     def beat(self, seconds: float = 5) -> list[str]:
         """Lets time pass; what systemd heard."""
@@ -114,11 +118,14 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
-def test_systemd_hears_that_the_house_is_ready_once_its_core_runs(begin: Callable[..., Beating]) -> None:
+def test_systemd_hears_that_the_house_is_ready_once_its_core_listens(begin: Callable[..., Beating]) -> None:
     core = [Process("conversation"), Process("portal", ProcessStates.STARTING), Process("brain")]
     beating = begin(*core)
+    beating.closed.add("portal")
     assert beating.beat() == ["WATCHDOG=1"]
     core[1].state = ProcessStates.RUNNING
+    assert beating.beat() == ["WATCHDOG=1"]
+    beating.closed.clear()
     assert beating.beat() == ["WATCHDOG=1", "READY=1", "STATUS=3 of 3 processes run"]
     assert "READY=1" not in beating.beat()
 

@@ -1,0 +1,40 @@
+"""What the board's initrd holds and does: it finds the medium and mounts the slot, and leaves the rest to the system in it.
+
+Owns: the hooks for mmdebstrap that say so, before the kernel's package builds the initrd.
+Does not know: the rest of Debian's tree (`rootfs`).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from provisioning.image.job import Job
+
+# One for any machine, not for the builder's.
+_CONFIGURATION = r"""mkdir -p "$1"/etc/initramfs-tools/conf.d && printf 'MODULES={}\nCOMPRESS=zstd\nRESUME=none\n' >"$1"/etc/initramfs-tools/conf.d/nisse"""
+# Drivers of some kinds only, there to be loaded when their device is found; and only those devices are gone through that the system
+# itself goes through: two hundred terminals, blocks of memory and buses are asked about nothing.
+_KINDS = r"""mkdir -p "$1"/usr/share/initramfs-tools/hooks && cd "$1"/usr/share/initramfs-tools/hooks && printf '#!/bin/sh\n[ "$1" = prereqs ] && exit 0\n. /usr/share/initramfs-tools/hook-functions\nauto_add_modules {}\nmkdir -p "$DESTDIR/etc/modprobe.d" && echo "blacklist psmouse" >"$DESTDIR/etc/modprobe.d/nisse.conf"\nsed -i -e "/--type=subsystems/d" -e "s/--type=devices/& {}/" "$DESTDIR/scripts/init-top/udev"\n' >nisse && chmod 0755 nisse"""
+_COLDPLUG = (
+    Path(__file__).parents[2] / "rootfs/usr/lib/systemd/system/systemd-udev-trigger.service.d/nisse.conf"
+)
+
+
+def hooks(job: Job) -> tuple[str, ...]:
+    """mmdebstrap's options for it."""
+    kinds, modules = job.board.initrd_kinds, job.board.initrd_modules
+    found = [_CONFIGURATION.format("list" if kinds else "most")]
+    if kinds:
+        found.append(_KINDS.format(" ".join(kinds), " ".join(passed_over())))
+    if modules:
+        lines = "\\n".join(modules)
+        # Not in /etc: initramfs-tools comes later, and dpkg would ask whose file it is to keep.
+        folder = '"$1"/usr/share/initramfs-tools/modules.d'
+        found.append(f"mkdir -p {folder} && printf '{lines}\\n' >{folder}/nisse")
+    return tuple(f"--essential-hook={hook}" for hook in found)
+
+
+def passed_over() -> list[str]:
+    """The kinds of devices that udev is asked nothing about when the system starts, as udevadm's words."""
+    return re.findall(r"--subsystem-nomatch=[a-z_-]+", _COLDPLUG.read_text(encoding="utf-8"))
