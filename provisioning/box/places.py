@@ -14,6 +14,11 @@ from pathlib import Path
 
 ROOT, PORTAL, UPDATES = "root", "nisse-portal", "nisse-updates"
 HOUSE = "nisse"  # the group of all the house's processes
+# What somebody may write onto the boot partition: ours, and what Raspberry Pi Imager writes.
+PRESETS = (
+    "nisse.toml",
+    "rpi-preseed.toml",
+)
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,12 @@ from collections.abc import Callable
 
 from agent import durable
 from agent.errors import NisseError
-from provisioning.box.places import PORTAL, Places, hand_to
+from provisioning.box.places import PORTAL, PRESETS, Places, hand_to
 from provisioning.firstboot import defaults, identity, presets, raspberry
 from provisioning.firstboot.presets import Line, Presets, Values
 from provisioning.network import profiles
 
-FILES: dict[str, Callable[[bytes], Presets]] = {
-    "nisse.toml": presets.read,
-    "rpi-preseed.toml": raspberry.read,
-}
+FILES: dict[str, Callable[[bytes], Presets]] = dict(zip(PRESETS, (presets.read, raspberry.read), strict=True))
 REPORT = "presets-report.json"  # in NISSE_HOME, for the portal
 OWNER = "presets-owner.json"  # likewise: what the wizard offers
 _MOST_REPORTED = 200

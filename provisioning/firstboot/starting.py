@@ -11,9 +11,9 @@ import tomllib
 from pathlib import Path
 
 from agent import durable, settings
-from provisioning.box.places import Places
+from provisioning.box.places import PRESETS, Places
 from provisioning.box.running import Run
-from provisioning.firstboot import applying, claiming, defaults, identity, keys, stock
+from provisioning.firstboot import claiming, defaults, identity, keys, stock
 from provisioning.firstboot.steps import Step, run
 
 _NAME_OF_ELSEWHERE = "remote"  # brain.remote, as the file has it
@@ -41,7 +41,7 @@ def steps(places: Places, run_program: Run) -> list[Step]:
         Step(name="keys", do=lambda: keys.make(places)),
         Step(name="settings", do=lambda: defaults.write(places)),
         Step(name="claim", do=lambda: claiming.make(places), needed=True),
-        Step(name="presets", do=lambda: applying.apply(places)),
+        Step(name="presets", do=lambda: _take_presets(places)),
         Step(name="lost-password", do=lambda: claiming.take_lost_password(places)),
         Step(name="name", do=lambda: identity.set_name(places)),
         Step(name="models", do=lambda: _lay_out(places)),
@@ -49,6 +49,13 @@ def steps(places: Places, run_program: Run) -> list[Step]:
         Step(name="elsewhere", do=lambda: _open_elsewhere(places, run_program)),
         Step(name="environment", do=lambda: _write_environment(places), needed=True),
     ]
+
+
+def _take_presets(places: Places) -> None:
+    if any((places.esp / name).exists() for name in PRESETS):
+        from provisioning.firstboot import applying  # noqa: PLC0415 - a tenth of what a start loads, and hardly ever wanted
+
+        applying.apply(places)
 
 
 def _lay_out(places: Places) -> None:
