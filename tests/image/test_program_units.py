@@ -106,8 +106,7 @@ def lay(upper: Path, program: Path) -> None:
     units.mkdir(parents=True)
     (units / "nisse.service").write_text(_HOUSE)
     (units / "test.target").write_text(_WANTS)
-    for name in ("nisse-disk.service", "nisse-firstboot.service"):
-        (units / name).write_text(_NOTHING)
+    (units / "nisse-firstboot.service").write_text(_NOTHING)
     for name in ("nisse-program", "nisse-program-trial"):
         (units / f"{name}.service.d").mkdir()
         (units / f"{name}.service.d/early.conf").write_text(_EARLY)

@@ -76,14 +76,14 @@ def test_the_house_is_laid_out_without_the_boxs_disks_and_network() -> None:
         "etc/systemd/system/nisse.service.d/jetson.conf",
         "usr/lib/sysusers.d/nisse.conf",
     } <= names
-    for foreign in ("nisse-disk", "nisse-network", "nftables", "fstab", "NetworkManager", "hostname"):
+    for foreign in ("nisse-helper", "nisse-network", "nftables", "fstab", "NetworkManager", "hostname"):
         assert not [name for name in names if foreign in name], foreign
 
 
 def test_the_unit_that_differs_on_a_jetson_stands_in_for_the_boxs() -> None:
     unit = contents.files(CHECKOUT)["usr/lib/systemd/system/nisse-firstboot.service"].read_text()
-    assert "nisse-disk" not in unit
     assert "provisioning.firstboot start" in unit
+    assert "provisioning.firstboot box" not in unit
 
 
 def test_a_part_of_the_box_that_moved_is_noticed(tmp_path: Path) -> None:
