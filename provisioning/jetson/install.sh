@@ -75,6 +75,16 @@ get_python() {
         "Run 'sudo apt-get update && sudo apt-get install python3.11 python3.11-venv', then this again."
 }
 
+has_gomp() { ldconfig -p | grep -F libgomp.so.1 >/dev/null; }
+
+get_libraries() { # what the engine computes with on several cores; a compiler brings it, a bare system lacks it
+    has_gomp && return
+    say "Installing libgomp1 with apt"
+    apt-get install -y -qq --no-install-recommends libgomp1 >/dev/null || true
+    has_gomp || fail "The library libgomp.so.1 is not here." \
+        "Run 'sudo apt-get update && sudo apt-get install libgomp1', then this again."
+}
+
 find_compilers() {
     nvcc=$(command -v nvcc || true)
     [ -n "$nvcc" ] || nvcc=/usr/local/cuda/bin/nvcc
@@ -190,6 +200,7 @@ install() {
     check_files
     check_room
     get_python
+    get_libraries
     [ "${1:-}" = --cpu ] || find_compilers
     make_environment
     if [ "${1:-}" = --cpu ]; then take_engine; else compile_engine; fi

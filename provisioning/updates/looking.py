@@ -30,6 +30,7 @@ _DAY_S = 86_400.0
 _FIRST_S = 120.0  # after a start: the house has more urgent things to do
 _AGAIN_S = 900.0  # after a failure; it doubles
 _MOST_S = 4 * _DAY_S
+_NOBODY_S = 60.0  # after which it is seen anew whether there is somebody to ask: a stick may have come
 # The publisher leaves others go first; who asks for it gets it all the same.
 _OFFERED = frozenset({"one_day", "other_boxes_first"})
 
@@ -76,6 +77,11 @@ class Looking:
         return max(0.0, self._due - time.monotonic())
 
     @property
+    def _pause(self) -> float:
+        """Seconds until the next look. Where one is due all the same, nobody could be asked, and that does not change at once."""
+        return self.again_in or _NOBODY_S
+
+    @property
     def warning(self) -> str:
         """What the owner should know of what serves; mostly empty."""
         news = self._news
@@ -93,7 +99,7 @@ class Looking:
         self._refresh()
         news = self._news
         if news is None:
-            return Found(again_in=self.again_in)
+            return Found(again_in=self._pause)
         present, when = self._present(news), news.moment(self._now())
         if not when.current and not self._failures and self._parts.wishes.policy != trust.NEVER:
             self._due = 0.0  # asked long ago, as after a time without power
@@ -105,7 +111,7 @@ class Looking:
             gone=choice is None,
             overtaken=_overtaken(news, choice[0] if choice else None, record),
             withdrawn=self._withdrawn(news, present),
-            again_in=self.again_in,
+            again_in=self._pause,
         )
 
     def _choice(

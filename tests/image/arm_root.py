@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 _SUITE = "bookworm"  # Python 3.11 and a C library of 2022: as close as Debian comes to Ubuntu 22.04
-_PACKAGES = "python3-venv,systemd,hostname,procps"
+_PACKAGES = "python3-venv,systemd,hostname,procps,libgomp1"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Shared by everything that runs there: devices, processes, loopback alone.
 _INSIDE = (

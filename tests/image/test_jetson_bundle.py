@@ -39,7 +39,7 @@ def root(stage: Path) -> ArmRoot:
     """A root with the bundle unpacked in /root."""
     bundles = sorted(WHERE.glob("nisse-jetson-*.tar"), key=os.path.getmtime)
     assert bundles, "there is no bundle; `make bundle BOARD=jetson` makes one"
-    made = arm_root.make(WHERE / "test-root.tar", stage / "root")
+    made = arm_root.make(WHERE / "arm-root.tar", stage / "root")
     subprocess.run(
         ["tar", "-x", "-f", str(bundles[-1]), "-C", str(made.folder / "root"), "--strip-components=1"],
         check=True,
@@ -79,6 +79,19 @@ def test_what_is_no_jetson_or_too_old_is_refused(root: ArmRoot) -> None:
         status, said = install(root, "--cpu")
         assert status == 1
         assert word in said
+
+
+def test_without_the_engines_library_it_says_what_to_install(root: ArmRoot) -> None:
+    release(root, RELEASE)
+    (library,) = (root.folder / "usr" / "lib" / "aarch64-linux-gnu").glob("libgomp.so.1.*")
+    away = root.folder / "root" / library.name
+    library.rename(away)
+    assert root.run("ldconfig")[0] == 0
+    status, said = install(root, "--cpu")
+    away.rename(library)
+    assert root.run("ldconfig")[0] == 0
+    assert status == 1
+    assert "apt-get install libgomp1" in said
 
 
 def test_without_cudas_compiler_it_says_what_to_install_and_what_else_there_is(root: ArmRoot) -> None:

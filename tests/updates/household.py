@@ -183,7 +183,7 @@ def furnish(
         brain=brain,
         recall=recall,
         questions=Questions(folder).all,
-        wishes=Wishes(policy=policy, delay=timedelta(0), source=" ".join(urls), **wishes),
+        wishes=Wishes(**{"policy": policy, "delay": timedelta(0), "source": " ".join(urls), **wishes}),
         box=Box(id="box", memory=8000, agent="9.9"),
         embedder=None,
         line=lambda: "",

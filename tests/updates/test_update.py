@@ -235,3 +235,13 @@ def test_what_is_not_offered_cannot_be_installed(house: Household) -> None:
         house.owner.install(7)
     with pytest.raises(ConflictError, match="no model to go back to"):
         house.owner.back()
+
+
+@pytest.mark.parametrize("policy", ["ask", "automatic", "never"])
+def test_a_house_that_has_nobody_to_ask_rests_between_its_looks(
+    tmp_path: Path, publisher: Publisher, policy: str
+) -> None:
+    house = a_house(tmp_path, publisher, policy, source="")
+    house.owner.check()
+    house.step()
+    assert house.machine._round() >= 1
