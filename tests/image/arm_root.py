@@ -68,8 +68,14 @@ class ArmRoot:
         try:
             yield ArmProcess(process)
         finally:
-            process.terminate()
-            process.wait(60)
+            # `unshare` itself takes no such word; what it started is the first process of the root's own.
+            for first in psutil.Process(process.pid).children() if process.poll() is None else ():
+                first.terminate()
+            try:
+                process.wait(60)
+            finally:
+                process.kill()  # and with it all that is left there
+                process.wait()
 
     def _command(self, variables: dict[str, str], words: tuple[str, ...]) -> list[str]:
         given = [f"{name}={value}" for name, value in {"PATH": _PATH, "HOME": "/root", **variables}.items()]
