@@ -21,7 +21,7 @@ import httpx
 
 NAME, ADDRESS, PASSWORD = "Anna", "anna@lindqvist-7731.example", "seven lighthouse keepers whistle at noon"
 HOUSE = "nisse@localhost"
-CODE = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}\b")
+CODE = re.compile(r"Claim code:\s+([0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4})\b")
 _TOKEN = re.compile(r'name="csrf" (?:value|content)="([0-9a-f]+)"')
 _LETTER = re.compile(r"<summary><b>(.*?)</b>.*?<div class=\"words\">(.*?)</div>", re.DOTALL)
 _SLOW_S = 120.0  # an emulated box computes a password's hash for a while
