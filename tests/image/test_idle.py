@@ -20,9 +20,8 @@ pytestmark = pytest.mark.timeout(2 * 3600)
 SETTLING_S = float(os.environ.get("SETTLING_S", "120"))
 IDLE_S = float(os.environ.get("IDLE_S", "300"))
 MOST_RAM_MB, MOST_WRITES_MB_H, MOST_EXPOSURE = 180, 2, 2.5
-MOST_PROCESSOR_PERCENT = (
-    40  # of one emulated processor and one process; what waits for nothing takes a whole one
-)
+# Of one emulated processor, for one process; what waits for nothing takes a whole one.
+MOST_PROCESSOR_PERCENT = 40
 _WAITS = {"tcp": "0A", "udp": "07"}  # for whoever knocks, in the kernel's words
 _LOOPBACK = re.compile(r"[0-9A-F]{6}7F:|0{24}01000000:")
 _SAMPLES, _BETWEEN_S = 5, 15.0
@@ -31,12 +30,8 @@ _WITHOUT_MODEL = """
 rm -r /data/nisse/models/*/
 systemctl restart nisse.service
 """
-_HOUSE = "/sys/fs/cgroup/system.slice/nisse.service"
-_HELD = (
-    """
-cd """
-    + _HOUSE
-    + """
+_INTO_THE_HOUSE = "cd /sys/fs/cgroup/system.slice/nisse.service\n"
+_HELD = """
 for group in */; do
     name=$(basename $group)
     held=0
@@ -46,7 +41,6 @@ for group in */; do
     echo "$name $held"
 done
 """
-)
 
 
 @pytest.fixture(scope="module")
@@ -130,17 +124,16 @@ def test_what_the_house_writes_and_computes_while_nobody_wants_anything(
 
 def _computed(machine: Machine) -> dict[str, float]:
     """Seconds of a processor that each process of the house has used since it began."""
-    said = machine.shell.ask(f"cd {_HOUSE} && grep -H usage_usec */cpu.stat")
+    said = machine.shell.ask(_INTO_THE_HOUSE + "grep -H usage_usec */cpu.stat")
     return {line.split("/")[0]: int(line.split()[-1]) / 1_000_000 for line in said.splitlines()}
 
 
 @pytest.mark.image
 def test_what_the_house_holds_without_a_model(bare: Machine, report: Report) -> None:
     samples = []
-    for _ in range(
-        _SAMPLES
-    ):  # a box without internet asks for its model again and again, each time by a process of its own
-        rows = dict(line.split() for line in bare.shell.ask(_HELD).splitlines())
+    # Several: a box without internet asks for its model again and again, each time by a process of its own.
+    for _ in range(_SAMPLES):
+        rows = dict(line.split() for line in bare.shell.ask(_INTO_THE_HOUSE + _HELD).splitlines())
         samples.append({name: int(kilobytes) / 1000 for name, kilobytes in rows.items()})
         time.sleep(_BETWEEN_S)
     held = {name: round(median(sample[name] for sample in samples), 1) for name in samples[0]}

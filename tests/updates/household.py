@@ -164,9 +164,22 @@ def furnish(
     policy: str = "ask",
     boot: str = "first",
     clock: Callable[[], float] = time.time,
-    **wishes: Any,
+    chat: str = "",
+    source: str | None = None,
 ) -> Household:
-    """A house on a folder of models, whose own catalogue has one model, which is on the shelf."""
+    """A house on a folder of models, whose own catalogue has one model, which is on the shelf.
+
+    Args:
+        folder: Of the models.
+        old: The model.
+        root: What the house believes at first.
+        urls: Of the servers.
+        policy: What the owner wants of updates.
+        boot: Which start of the machine this is.
+        clock: Seconds since 1970.
+        chat: The chat model that the owner named.
+        source: Where updates come from, for people; the servers unless told otherwise.
+    """
     shelf, catalogue = Shelf(folder), Catalogue((old,))
     updates = folder / "updates"
     believed = Believed(lambda: Metadata(updates / "tuf", root, lambda: list(urls)))
@@ -183,7 +196,9 @@ def furnish(
         brain=brain,
         recall=recall,
         questions=Questions(folder).all,
-        wishes=Wishes(**{"policy": policy, "delay": timedelta(0), "source": " ".join(urls), **wishes}),
+        wishes=Wishes(
+            policy=policy, delay=timedelta(0), chat=chat, source=" ".join(urls) if source is None else source
+        ),
         box=Box(id="box", memory=8000, agent="9.9"),
         embedder=None,
         line=lambda: "",
