@@ -50,7 +50,7 @@ def test_a_reset_that_was_cut_short_is_finished(claimed: Claimed, plug: Plug, mo
 
 def _lived_in(claimed: Claimed, plug: Plug) -> tuple[Machine, list[bytes]]:
     """A box that knows things, switched off; and what must not be found later."""
-    machine = plug(claimed.disk)
+    machine = plug(claimed.disk, forgets=True)
     machine.plug_in().until_up(BOOT_S)
     anna = resident_of(machine)
     anna.teach("secret.txt", f"The password of the neighbour's gate is {WORD}.")

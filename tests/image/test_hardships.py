@@ -73,7 +73,7 @@ def test_with_a_wrong_clock_a_fresh_box_is_claimed_and_takes_mail(
 
 
 def test_a_full_disk_refuses_and_loses_nothing_and_takes_mail_again(claimed: Claimed, plug: Plug) -> None:
-    machine = plug(claimed.disk)
+    machine = plug(claimed.disk, forgets=True)
     machine.plug_in().until_up(BOOT_S)
     until_good(machine)
     dispensable = str(resident_of(machine).teach("old.txt", "Nobody needs this any more.")["id"])

@@ -107,7 +107,7 @@ def test_one_cut_while_mails_are_in_flight(claimed: Claimed, plug: Plug, cuts: C
 @pytest.mark.timeout(4 * 3600)
 def test_the_house_outlives_power_cuts_at_any_moment(claimed: Claimed, plug: Plug, cuts: Cuts) -> None:
     first = max(2, CUTS // 4)
-    fresh = plug(extra=scripted.options()).plug_in()
+    fresh = plug(forgets=True, extra=scripted.options()).plug_in()
     for number in range(first):
         cuts.pause(5, 60) if number else time.sleep(
             claimed.first_s * 0.6
@@ -130,7 +130,7 @@ def test_the_house_outlives_power_cuts_at_any_moment(claimed: Claimed, plug: Plu
 
 def _ready_for_mail(plug: Plug, claimed: Claimed) -> Machine:
     """A claimed box whose owner named a server that answers at once, and lifted the limits on mail."""
-    machine = plug(claimed.disk, extra=scripted.options())
+    machine = plug(claimed.disk, forgets=True, extra=scripted.options())
     machine.plug_in().until_up(BOOT_S)
     machine.shell.wait(BOOT_S)
     machine.shell.ask(_WISH.format(wishes=scripted.WISHES))

@@ -62,7 +62,7 @@ def test_a_box_takes_a_version_through_a_power_cut_and_goes_back(
     claimed: Claimed, plug: Plug, stage: Path, image: Path, report: Report
 ) -> None:
     stick = Stick(stage / "good", image.parent / "root", {"99.1": programs.nothing})
-    machine = plug(claimed.disk, extra=scripted.options(), further_disk=stick.file)
+    machine = plug(claimed.disk, forgets=True, extra=scripted.options(), further_disk=stick.file)
     stick.trust(Medium(machine.disk_file))
     machine.plug_in().until_up(BOOT_S)
     machine.shell.wait(BOOT_S)

@@ -56,7 +56,7 @@ SPOILT: dict[str, Spoil] = {
 
 def updated(claimed: Claimed, plug: Plug, spoil: Spoil) -> tuple[Machine, Medium]:
     """A box as RAUC leaves it: the new system in slot B, which comes first and has all its tries."""
-    machine = plug(claimed.disk)
+    machine = plug(claimed.disk, forgets=True)
     medium = Medium(machine.disk_file)
     medium.copy_slot("root_a", "root_b")
     spoil(medium, "root_b")
