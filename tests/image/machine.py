@@ -47,9 +47,7 @@ class Hardware:
     portal_port: int = 0  # on this machine; 0: any that is free
     door_port: int = 0
     further_disk: Path | None = None  # a stick, read-only
-    forgets: bool = (
-        False  # its disk can lose at a power cut what it was not told to keep; it is slower for that
-    )
+    forgets: bool = False  # its disk, slower, loses at a power cut what it was not told to keep
     extra: tuple[str, ...] = field(default=())
 
 

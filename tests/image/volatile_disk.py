@@ -43,8 +43,6 @@ class VolatileDisk:
     def __init__(self, file: Path, socket_path: Path) -> None:
         """Opens the file; `start` serves it."""
         self.path = socket_path
-        self.written = 0  # bytes that the guest wrote
-        self.flushes = 0
         self._file = os.open(file, os.O_RDWR | os.O_CLOEXEC)
         self._size = os.fstat(self._file).st_size
         self._pending: dict[int, bytes] = {}
@@ -168,10 +166,8 @@ class VolatileDisk:
 
     def _change(self, kind: int, offset: int, length: int, data: bytes) -> None:
         if kind == _FLUSH:
-            self.flushes += 1
             self._keep(list(self._pending))
         elif kind == _WRITE:
-            self.written += length
             self._take(offset, data)
         elif kind == _WRITE_ZEROES:
             self._zero(offset, length)
