@@ -7,6 +7,7 @@ Does not know: the rest of Debian's tree (`rootfs`).
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 from provisioning.image.job import Job
@@ -14,8 +15,23 @@ from provisioning.image.job import Job
 # One for any machine, not for the builder's.
 _CONFIGURATION = r"""mkdir -p "$1"/etc/initramfs-tools/conf.d && printf 'MODULES={}\nCOMPRESS=zstd\nRESUME=none\n' >"$1"/etc/initramfs-tools/conf.d/nisse"""
 # Drivers of some kinds only, there to be loaded when their device is found; and only those devices are gone through that the system
-# itself goes through: terminals, blocks of memory and buses are asked about nothing.
-_KINDS = r"""mkdir -p "$1"/usr/share/initramfs-tools/hooks && cd "$1"/usr/share/initramfs-tools/hooks && printf '#!/bin/sh\n[ "$1" = prereqs ] && exit 0\n. /usr/share/initramfs-tools/hook-functions\nauto_add_modules {}\nmkdir -p "$DESTDIR/etc/modprobe.d" && echo "blacklist psmouse" >"$DESTDIR/etc/modprobe.d/nisse.conf"\nsed -i -e "/--type=subsystems/d" -e "s/--type=devices/& {}/" "$DESTDIR/scripts/init-top/udev"\n' >nisse && chmod 0755 nisse"""
+# itself goes through: terminals, blocks of memory and buses are asked about nothing. The slot is mounted as soon as it is there, and not
+# when every other disk and stick has answered too; what reads it is loaded meanwhile.
+_HOOK = r"""#!/bin/sh
+[ "$1" = prereqs ] && exit 0
+. /usr/share/initramfs-tools/hook-functions
+auto_add_modules {kinds}
+mkdir -p "$DESTDIR/etc/modprobe.d" && echo "blacklist psmouse" >"$DESTDIR/etc/modprobe.d/nisse.conf"
+cat >"$DESTDIR/until-the-slot" <<'END'
+case "$ROOT" in
+PARTLABEL=*) udevadm wait --timeout=30 "/dev/disk/by-partlabel/${{ROOT#PARTLABEL=}}" && return 0 ;;
+esac
+udevadm settle || true
+END
+sed -i -e "/--type=subsystems/d" -e "s/--type=devices/& {passed_over}/" \
+    -e "/--type=devices/i modprobe -q ext4 &" -e "s|^udevadm settle.*|. /until-the-slot|" "$DESTDIR/scripts/init-top/udev"
+sed -i -e "0,/wait_for_udev 10/s/wait_for_udev 10/: it is there/" "$DESTDIR/scripts/local"
+"""
 _COLDPLUG = (
     Path(__file__).parents[2] / "rootfs/usr/lib/systemd/system/systemd-udev-trigger.service.d/nisse.conf"
 )
@@ -26,7 +42,11 @@ def hooks(job: Job) -> tuple[str, ...]:
     kinds, modules = job.board.initrd_kinds, job.board.initrd_modules
     found = [_CONFIGURATION.format("list" if kinds else "most")]
     if kinds:
-        found.append(_KINDS.format(" ".join(kinds), " ".join(passed_over())))
+        script = _HOOK.format(kinds=" ".join(kinds), passed_over=" ".join(passed_over()))
+        folder = '"$1"/usr/share/initramfs-tools/hooks'
+        found.append(
+            f"mkdir -p {folder} && printf %s {shlex.quote(script)} >{folder}/nisse && chmod 0755 {folder}/nisse"
+        )
     if modules:
         lines = "\\n".join(modules)
         # Not in /etc: initramfs-tools comes later, and dpkg would ask whose file it is to keep.
