@@ -48,9 +48,8 @@ BOARDS = {
             machine="x86_64",
             chipset="q35",
             # No AVX: emulated, its arithmetic takes ten times as long. And it does not speculate: the kernel guards a processor that
-            # does on every call and every entry, against what an emulator cannot do, and that costs a third of the start. Its interrupts
-            # are acknowledged by an instruction, as every PC of the last years does, and not by a write that the emulator must look up.
-            emulated_processor="n270,+lm,+syscall,+nx,+cx16,+lahf-lm,+popcnt,+sse4.1,+sse4.2,+x2apic",
+            # does on every call and every entry, against what an emulator cannot do, and that costs a third of the start.
+            emulated_processor="n270,+lm,+syscall,+nx,+cx16,+lahf-lm,+popcnt,+sse4.1,+sse4.2",
             code="OVMF/OVMF_CODE_4M.fd",
             variables="OVMF/OVMF_VARS_4M.fd",
             console="",
