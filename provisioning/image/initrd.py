@@ -21,6 +21,11 @@ _HOOK = r"""#!/bin/sh
 [ "$1" = prereqs ] && exit 0
 . /usr/share/initramfs-tools/hook-functions
 auto_add_modules {kinds}
+# Debian's own scripts are changed only where they say what they said when this was written.
+changed() {{
+    grep -q -e "$2" "$DESTDIR/scripts/$1" || {{ echo "nisse: initramfs-tools' $1 says nowhere: $2" >&2; exit 1; }}
+    sed -i -e "$3" "$DESTDIR/scripts/$1"
+}}
 mkdir -p "$DESTDIR/etc/modprobe.d" && echo "blacklist psmouse" >"$DESTDIR/etc/modprobe.d/nisse.conf"
 cat >"$DESTDIR/until-the-slot" <<'END'
 case "$ROOT" in
@@ -28,9 +33,10 @@ PARTLABEL=*) udevadm wait --timeout=30 "/dev/disk/by-partlabel/${{ROOT#PARTLABEL
 esac
 udevadm settle || true
 END
-sed -i -e "/--type=subsystems/d" -e "s/--type=devices/& {passed_over}/" \
-    -e "/--type=devices/i modprobe -q ext4 &" -e "s|^udevadm settle.*|. /until-the-slot|" "$DESTDIR/scripts/init-top/udev"
-sed -i -e "0,/wait_for_udev 10/s/wait_for_udev 10/: it is there/" "$DESTDIR/scripts/local"
+changed init-top/udev "--type=subsystems" "/--type=subsystems/d"
+changed init-top/udev "--type=devices" "s/--type=devices/& {passed_over}/; /--type=devices/i modprobe -q ext4 &"
+changed init-top/udev "^udevadm settle" "s|^udevadm settle.*|. /until-the-slot|"
+changed local "wait_for_udev 10" "0,/wait_for_udev 10/s/wait_for_udev 10/: it is there/"
 """
 _COLDPLUG = (
     Path(__file__).parents[2] / "rootfs/usr/lib/systemd/system/systemd-udev-trigger.service.d/nisse.conf"

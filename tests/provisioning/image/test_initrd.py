@@ -28,27 +28,44 @@ def _hook(job: Job, tree: Path) -> str:
     return (tree / "usr/share/initramfs-tools/hooks/nisse").read_text()
 
 
-def test_drivers_of_a_few_kinds_go_in_and_udev_is_asked_about_devices_alone(job: Job, tmp_path: Path) -> None:
+def _run(job: Job, tmp_path: Path, udev: str, local: str) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """The initrd's tree, and how the hook ended that changed it."""
     made = tmp_path / "made"
     (made / "scripts/init-top").mkdir(parents=True)
-    script = made / "scripts/init-top/udev"
-    script.write_text(_UDEV)
-    (made / "scripts/local").write_text(_LOCAL)
+    (made / "scripts/init-top/udev").write_text(udev)
+    (made / "scripts/local").write_text(local)
     hook = _hook(job, tmp_path / "tree")
     assert _FUNCTIONS in hook
     hook = hook.replace(_FUNCTIONS, f'auto_add_modules() {{ echo "$@" >{made}/kinds; }}')
-    subprocess.run(
-        ["sh", "-ec", hook, "hook"], check=True, env={"DESTDIR": str(made), "PATH": "/usr/bin:/bin"}
+    environment = {"DESTDIR": str(made), "PATH": "/usr/bin:/bin"}
+    return made, subprocess.run(
+        ["sh", "-c", hook, "hook"], check=False, env=environment, capture_output=True, text=True
     )
+
+
+def test_drivers_of_a_few_kinds_go_in_and_udev_is_asked_about_devices_alone(job: Job, tmp_path: Path) -> None:
+    made, done = _run(job, tmp_path, _UDEV, _LOCAL)
+    assert done.returncode == 0, done.stderr
     assert "usb_storage" in (made / "kinds").read_text().split()
     assert (made / "etc/modprobe.d/nisse.conf").read_text() == "blacklist psmouse\n"
-    [load, trigger, wait] = script.read_text().splitlines()
+    [load, trigger, wait] = (made / "scripts/init-top/udev").read_text().splitlines()
     assert load == "modprobe -q ext4 &"
     assert trigger.startswith("udevadm trigger --type=devices ")
     assert "--subsystem-nomatch=tty" in trigger
     assert "--subsystem-nomatch=block" not in trigger
     assert wait == ". /until-the-slot"
     assert (made / "scripts/local").read_text() == _LOCAL.replace("wait_for_udev 10", ": it is there", 1)
+
+
+@pytest.mark.parametrize(
+    "gone", ["--type=subsystems", "--type=devices", "udevadm settle", "wait_for_udev 10"]
+)
+def test_scripts_of_debian_that_say_something_else_fail_the_build(
+    job: Job, tmp_path: Path, gone: str
+) -> None:
+    _made, done = _run(job, tmp_path, _UDEV.replace(gone, "other"), _LOCAL.replace(gone, "other"))
+    assert done.returncode == 1
+    assert gone in done.stderr
 
 
 @pytest.mark.parametrize(
