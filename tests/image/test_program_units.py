@@ -65,9 +65,12 @@ mount -t sysfs -o ro sysfs sys
 mount -t tmpfs -o mode=755 tmpfs sys/fs/cgroup
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 for folder in run tmp dev; do mount -t tmpfs -o mode=755 tmpfs $folder; done
-for name in null zero random urandom full tty loop-control loop0 loop1 loop2 loop3 loop4 loop5 loop6 loop7; do
-    [ ! -e /dev/$name ] || { touch dev/$name; mount --bind /dev/$name dev/$name; }
+for name in null zero random urandom full tty loop-control; do
+    touch dev/$name
+    mount --bind /dev/$name dev/$name
 done
+# The kernel makes these when somebody asks for one that is free, and names them where this container does not look.
+for number in 0 1 2 3 4 5 6 7; do mknod dev/loop$number b 7 $number; done
 mkdir dev/pts dev/shm run/nisse
 mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
 ln -s pts/ptmx dev/ptmx
