@@ -1,6 +1,6 @@
 """build/report/test-image.json: what the tests of the image measured.
 
-Owns: the nine figures by name with their goals, further details beside them, and keeping both from test to test.
+Owns: the nine figures by name with their goals, further details beside them, keeping both from test to test, and which tests failed.
 Does not know: how anything was measured.
 """
 
@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import parse
 
 from tests.measured import REPORTS, Check, measured, write
 
@@ -29,6 +30,7 @@ GOALS = {
     "idle_writes_mb_h": ("MB/h", "<= 2"),
 }
 _NOTES = REPORTS / "test-image.notes.json"
+_OUTCOMES = REPORTS / "test-image.xml"  # pytest's --junitxml
 
 
 class Report:
@@ -77,11 +79,29 @@ class Report:
         fresh.replace(self._notes)
 
 
+def failed_tests(outcomes: Path = _OUTCOMES) -> list[str]:
+    """The tests that failed in the last run, as `package.module::test`.
+
+    Args:
+        outcomes: What pytest wrote of it.
+
+    Raises:
+        FileNotFoundError: It wrote nothing.
+    """
+    cases = parse(outcomes).iter("testcase")
+    return [
+        f"{case.get('classname')}::{case.get('name')}"
+        for case in cases
+        if case.find("failure") is not None or case.find("error") is not None
+    ]
+
+
 def main(demanded: list[str]) -> int:
     """Prints the table and writes the report.
 
     Args:
-        demanded: Names that must hold; where there are none, it is enough that all nine could be measured.
+        demanded: Names that must hold, and then no test may have failed; where there are none, it is enough that all nine could be
+            measured.
 
     Returns:
         0 if that is so.
@@ -91,10 +111,10 @@ def main(demanded: list[str]) -> int:
     write(TARGET, found, details=report.details)
     if not demanded:
         return measured(found)
-    failed = [check.name for check in found if check.name in demanded and not check.holds]
-    if failed:
-        sys.stdout.write(f"These must hold and do not: {', '.join(failed)}.\n")
-    return 1 if failed else 0
+    broken = [check.name for check in found if check.name in demanded and not check.holds] + failed_tests()
+    if broken:
+        sys.stdout.write(f"These must hold and do not: {', '.join(broken)}.\n")
+    return 1 if broken else 0
 
 
 if __name__ == "__main__":
