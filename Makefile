@@ -101,23 +101,18 @@ boot: ## start the built image in QEMU, the portal on port 8080 and the mail doo
 
 TEST_MODEL := smollm2-135m-instruct-q4_1
 ONLY_IMAGE = tests/image
-IMAGE_OUTCOMES = --junitxml=build/report/test-image.xml
+test-image: IMAGE_TESTS = image
+test-image-full: IMAGE_TESTS = image or image_full
 .PHONY: test-image
 test-image: ## build the image with a small model, start it in QEMU, claim it, mail it, pull its plug (build/report/test-image.json)
-	@provisioning/setup.sh test
-	@provisioning/setup.sh image pc && provisioning/setup.sh machine
-	@$(PYTHON) -m provisioning.image --board pc --model $(TEST_MODEL) --out build/test-image/pc
-	@rm -f build/report/test-image.xml
-	-@$(PYTHON) -m pytest -m image $(IMAGE_OUTCOMES) $(ONLY_IMAGE)
-	@$(PYTHON) -m tests.image.report
-
 .PHONY: test-image-full
 test-image-full: ## the same, with bad updates, ten power cuts, factory reset and every hardship (hours where KVM does not work)
+test-image test-image-full:
 	@provisioning/setup.sh test
 	@provisioning/setup.sh image pc && provisioning/setup.sh machine
 	@$(PYTHON) -m provisioning.image --board pc --model $(TEST_MODEL) --out build/test-image/pc
 	@rm -f build/report/test-image.xml
-	-@$(PYTHON) -m pytest -m "image or image_full" $(IMAGE_OUTCOMES) $(ONLY_IMAGE)
+	-@$(PYTHON) -m pytest -m "$(IMAGE_TESTS)" --junitxml=build/report/test-image.xml $(ONLY_IMAGE)
 	@$(PYTHON) -m tests.image.report
 
 QUICK :=

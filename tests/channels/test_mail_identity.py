@@ -69,12 +69,13 @@ def test_a_strangers_mail_has_no_key_asked_for(house: House, office: PostOffice)
 
 
 def _waiting(house: House) -> int:
-    """How many mails the channel has put off, by its journal: it says so a moment before it writes it down."""
+    """How many mails the channel has put off, by its journal."""
     with closing(sqlite3.connect(house.home / "mail.db")) as db:
         return int(db.execute("SELECT count(*) FROM postponed").fetchone()[0])
 
 
 def _until_put_off(house: House) -> None:
+    """The channel says so a moment before its journal has it."""
     wait_until(lambda: "mail.postponed" in house.log())
     wait_until(lambda: _waiting(house) == 1)
 
@@ -98,6 +99,7 @@ def test_while_no_name_server_answers_the_mail_waits_and_the_next_does_not(
     (message,) = house.wait_for_messages(1)
     assert (message.text, message.level) == ("first", VERIFIED)
     wait_until(lambda: _waiting(house) == 0)
+    assert "mail.handed_in" in house.log("second.log")
 
 
 @pytest.mark.rule("E29")
