@@ -73,9 +73,9 @@ UPDATES :=
 FRESH :=
 PLAN :=
 .PHONY: image
-image: ## the file to flash, for BOARD=pc|arm64|rpi (5 minutes, the first time 25); MODEL=none or a name, UPDATES=folder of `nisse release factory`, FRESH=1, PLAN=1 only says how
+image: ## the file to flash, for BOARD=pc|arm64|rpi (5 minutes, the first time 25); MODEL=none or a name, UPDATES=folder of `nisse release factory`, CERTIFICATE=whose updates of the system it takes, FRESH=1, PLAN=1 only says how
 	@provisioning/setup.sh image $(BOARD)
-	@$(PYTHON) -m provisioning.image --board $(BOARD) $(if $(MODEL),--model $(MODEL)) $(if $(UPDATES),--updates $(UPDATES)) $(if $(FRESH),--fresh) $(if $(PLAN),--plan)
+	@$(PYTHON) -m provisioning.image --board $(BOARD) $(if $(MODEL),--model $(MODEL)) $(if $(UPDATES),--updates $(UPDATES)) $(if $(CERTIFICATE),--keyring $(CERTIFICATE)) $(if $(FRESH),--fresh) $(if $(PLAN),--plan)
 
 .PHONY: bundle
 bundle: ## the installer for a board that keeps its own system, BOARD=jetson (the first time 20 minutes: the engine is compiled); PLAN=1 only says how

@@ -1,4 +1,4 @@
-"""The claim code where people find it: on the boot partition, as long as nobody owns the box.
+"""The claim code where people find it, and the way to the box: on the boot partition, as long as nobody owns the box.
 
 Owns: the file SETUP-CODE.txt, and the code for somebody who lost the password.
 Does not know: how a code is made (`agent.claim`) or shown on the screen (`console`).
@@ -10,8 +10,21 @@ import fcntl
 
 from agent import claim, durable
 from provisioning.box.places import PORTAL, Places, hand_to
+from provisioning.firstboot import identity, keys
+from provisioning.network import profiles
 
 FILE_NAME = "SETUP-CODE.txt"
+_WORDS = """Open {address} in a browser, in the same network as the box, and type this code:
+
+    {code}
+
+Without a cable, and with no Wi-Fi told before, a box that has a radio opens a Wi-Fi of its own after a minute:
+
+    {ssid}
+    password  {password}
+
+Join it, then open http://{own} and tell the box your own Wi-Fi.
+"""
 LOST_FILES = ("RESET-PASSWORD", "RESET-PASSWORD.txt")
 LOST_NAME = "lost-password-code"  # in NISSE_HOME; the portal asks for it, and takes it away
 
@@ -32,7 +45,13 @@ def show_on_boot_partition(places: Places, address: str) -> None:
 
 def _write(places: Places, address: str) -> None:
     file, code = places.esp / FILE_NAME, current(places)
-    text = f"Open {address} in a browser, in the same network as the box, and type this code:\r\n\r\n    {code}\r\n"
+    text = _WORDS.format(
+        address=address,
+        code=code,
+        ssid=identity.hotspot_name(places),
+        password=keys.hotspot_password(places),
+        own=profiles.ADDRESS,
+    ).replace("\n", "\r\n")
     if code and file.exists() and file.read_bytes() == text.encode():
         return
     durable.shred(file)

@@ -1,6 +1,6 @@
 """The box's own number and name.
 
-Owns: keeping the machine's id from the first start on, handing it to the boot loader, and the system's name.
+Owns: keeping the machine's id from the first start on, handing it to the boot loader, and the names of the system and of its own Wi-Fi.
 Does not know: what the id is used for (the journal, DHCP, the announcement).
 
 The system is read-only, so systemd makes a new id up at each start unless the kernel's command line brings one. The loader takes that
@@ -9,6 +9,7 @@ from a file on the boot partition, which is written here; should it be lost, it 
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import socket
@@ -49,6 +50,12 @@ def keep_machine_id(places: Places) -> None:
 def machine_id(places: Places) -> str:
     """The id that the box keeps; empty before its first start."""
     return _read(places.shared / "machine-id")
+
+
+def hotspot_name(places: Places) -> str:
+    """What telephones see of the box's own Wi-Fi: it tells apart two boxes in one house."""
+    number = hashlib.sha256(machine_id(places).encode()).hexdigest()[:4]
+    return f"Nisse-{number}"
 
 
 def environment_block(values: dict[str, str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Callable
 
 from agent import durable
@@ -80,10 +81,27 @@ def _make_partitions(found: Disk, places: Places, run: Run, say: Say) -> None:
         old.unlink()
     for name, content in table.definitions(found, _types(found, run)).items():
         (folder / name).write_text(content, encoding="ascii")
+    if found.partition("data") is None:
+        _draw_identity(found, run)
     run("udevadm", "control", "--ping", "--timeout=60")  # who tells what it makes
     run("modprobe", "loop", fine=(0, 1))  # through which it makes the file systems
     command = ("systemd-repart", "--dry-run=no", "--empty=refuse", "--seed=random", "--no-pager")
     run(*command, f"--definitions={folder}", f"/dev/{found.device}", seconds=1800)
+
+
+def _draw_identity(found: Disk, run: Run) -> None:
+    """Tells slot A apart from that of another medium onto which the same image was written: GRUB starts by this identity."""
+    first = found.partition("root_a")
+    if first is not None:
+        command = (
+            "sfdisk",
+            "--quiet",
+            "--no-reread",
+            "--no-tell-kernel",
+            "--part-uuid",
+            f"/dev/{found.device}",
+        )
+        run(*command, str(first.number), str(uuid.uuid4()))
 
 
 def _types(found: Disk, run: Run) -> dict[int, str]:

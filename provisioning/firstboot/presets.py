@@ -103,15 +103,21 @@ def take_checked(found: Presets, key: str, value: Any) -> None:
 
 
 def finished(found: Presets) -> Presets:
-    """Checks what belongs together: a Wi-Fi without a name is none."""
+    """Checks what belongs together: a Wi-Fi without a name is none, and one whose password was refused is not an open one."""
     wifi = [key for key in found.values if key.startswith("wifi.")]
+    refused = {line.key for line in found.lines if not line.taken} - {"wifi.country", "wifi.hidden"}
+    why = ""
     if wifi and "wifi.ssid" not in found.values and "wifi.ssid_hex" not in found.values:
+        why = "The network's name, wifi.ssid, is missing or was refused."
+    elif "wifi.password" not in found.values and any(key.startswith(("wifi.", "wlan.")) for key in refused):
+        why = "Something else of this Wi-Fi was refused, and without a password it would be an open one."
+    if why:
         for key in wifi:
             if key == "wifi.country":
                 continue  # of use for the hotspot, too
             del found.values[key]
             found.lines = [line for line in found.lines if line.key != key]
-            found.refuse(key, "The network's name, wifi.ssid, is missing or was refused.")
+            found.refuse(key, why)
     return found
 
 

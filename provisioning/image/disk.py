@@ -40,7 +40,7 @@ def steps(job: Job) -> tuple[Step, ...]:
 
 
 def layout(job: Job, slot_mib: int) -> str:
-    """sfdisk's script. Partitions have names and seeded identities; nothing is ever found by UUID."""
+    """sfdisk's script. Partitions have names and seeded identities; a box draws slot A's anew at its first start."""
     return (
         f"label: gpt\nlabel-id: {job.identity('disk')}\nunit: sectors\nfirst-lba: {_FIRST_MIB * _PER_MIB}\n"
         f"1 : start={_FIRST_MIB * _PER_MIB}, size={SIZE_MIB * _PER_MIB}, type={_ESP_TYPE}, "

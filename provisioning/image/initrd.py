@@ -29,6 +29,7 @@ changed() {{
 mkdir -p "$DESTDIR/etc/modprobe.d" && echo "blacklist psmouse" >"$DESTDIR/etc/modprobe.d/nisse.conf"
 cat >"$DESTDIR/until-the-slot" <<'END'
 case "$ROOT" in
+PARTUUID=*) udevadm wait --timeout=30 "/dev/disk/by-partuuid/${{ROOT#PARTUUID=}}" && return 0 ;;
 PARTLABEL=*) udevadm wait --timeout=30 "/dev/disk/by-partlabel/${{ROOT#PARTLABEL=}}" && return 0 ;;
 esac
 udevadm settle || true

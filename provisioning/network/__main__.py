@@ -7,7 +7,6 @@ Does not know: when what is right.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
 import sys
@@ -72,12 +71,6 @@ def see(places: Places, run_program: Run, devices: list[Device]) -> Seen:
     )
 
 
-def hotspot_name(places: Places) -> str:
-    """What telephones see: it tells apart two boxes in one house."""
-    number = hashlib.sha256(identity.machine_id(places).encode()).hexdigest()[:4]
-    return f"Nisse-{number}"
-
-
 def _mode(devices: list[Device]) -> str:
     connected = [
         device for device in devices if device.state == "connected" and device.connection != profiles.HOTSPOT
@@ -87,7 +80,7 @@ def _mode(devices: list[Device]) -> str:
 
 
 def _open(places: Places, run_program: Run) -> None:
-    ssid, password = hotspot_name(places), keys.hotspot_password(places)
+    ssid, password = identity.hotspot_name(places), keys.hotspot_password(places)
     with joining.changing(places):
         with contextlib.suppress(NisseError):
             nmcli.heard(run_program, anew=True)  # while it is a hotspot itself the radio may hear nothing

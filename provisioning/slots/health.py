@@ -69,13 +69,12 @@ def _page(address: str, port: int) -> tuple[int, bytes]:
 
 
 def _lan_address() -> str:
-    """The box's first address in the home's network, IPv4 before IPv6; empty where there is none."""
+    """The box's first IPv4 address in the home's network, for there its portal listens; empty where there is none."""
     found = []
     for addresses in psutil.net_if_addrs().values():
         for each in addresses:
             with contextlib.suppress(ValueError):
-                address = ipaddress.ip_address(each.address)
+                address = ipaddress.IPv4Address(each.address)
                 if not address.is_loopback and not address.is_link_local:
                     found.append(address)
-    found.sort(key=lambda address: (address.version, int(address)))
-    return "" if not found else str(found[0])
+    return str(min(found)) if found else ""

@@ -11,17 +11,20 @@ import pytest
 
 from agent import claim, durable
 from provisioning.box.places import Places
-from provisioning.firstboot import claiming
+from provisioning.firstboot import claiming, identity, keys
 
 ADDRESS = "http://nisse.local"
 
 
 def test_the_code_stands_on_the_boot_partition_until_it_is_used(places: Places) -> None:
     claiming.make(places)
+    keys.make(places)
     claiming.show_on_boot_partition(places, ADDRESS)
     text = (places.esp / claiming.FILE_NAME).read_text()
     assert claim.code(places.home) in text
     assert ADDRESS in text
+    assert identity.hotspot_name(places) in text
+    assert f"password  {keys.hotspot_password(places)}" in text
     claim.used(places.home)
     claiming.show_on_boot_partition(places, ADDRESS)
     assert not (places.esp / claiming.FILE_NAME).exists()

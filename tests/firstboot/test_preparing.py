@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +51,23 @@ def test_a_fresh_medium_gets_its_partitions_before_anything_is_mounted(
     assert repart < mounted
     assert "Label=root_b" in (places.run / "repart.d" / "30-root_b.conf").read_text()
     assert (places.run / "disk" / "data").readlink().name == "sda4"
+
+
+def test_two_media_with_the_same_image_are_told_apart(places: Places, programs: Programs) -> None:
+    for _ in range(2):
+        prepare(places, programs, FLASHED, WHOLE)
+    drawn = [call for call in programs.calls if "--part-uuid" in call]
+    assert [call[-3:-1] for call in drawn] == [("/dev/sda", "2")] * 2
+    assert len({str(uuid.UUID(call[-1])) for call in drawn}) == 2
+
+
+def test_a_medium_that_grows_keeps_its_identity(places: Places, programs: Programs) -> None:
+    larger = disk(
+        32_768, {"esp": (1, 512), "root_a": (513, 2048), "root_b": (2561, 2048), "data": (4609, 11_774)}
+    )
+    prepare(places, programs, larger, WHOLE)
+    assert programs.called("systemd-repart")
+    assert not programs.called("sfdisk --quiet")
 
 
 def test_the_second_start_makes_nothing(places: Places, programs: Programs) -> None:

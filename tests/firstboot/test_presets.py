@@ -78,6 +78,18 @@ def test_a_refusal_does_not_repeat_a_password() -> None:
     assert "kurz" not in str(found.lines)
 
 
+@pytest.mark.parametrize("line", ['password = "kurz"', 'passwort = "long enough"', "password = 12345678"])
+def test_a_wifi_whose_password_is_refused_is_not_taken_for_an_open_one(line: str) -> None:
+    found = presets.read(f'[wifi]\nssid = "x"\n{line}\ncountry = "DE"'.encode())
+    assert found.values == {"wifi.country": "DE"}
+    assert "open" in refused(found)["wifi.ssid"]
+
+
+def test_a_wifi_without_a_password_is_an_open_one() -> None:
+    found = presets.read(b'[wifi]\nssid = "x"\nhidden = "perhaps"')
+    assert found.values == {"wifi.ssid": "x"}
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_every_editors_way_to_save_is_read(encoding: str) -> None:
     text = WHOLE.decode().replace("\n", "\r\n")

@@ -137,3 +137,15 @@ def test_the_medium_that_is_too_small_says_so(plug: Plug, image: Path) -> None:
     machine.until(lambda: b"too small" in machine.serial, BOOT_S, "the word that it is too small")
     time.sleep(5)
     assert machine.keep_on()
+
+
+def test_a_second_medium_with_the_same_image_is_left_alone(claimed: Claimed, plug: Plug, image: Path) -> None:
+    machine = plug(claimed.disk, further_disk=image)
+    machine.plug_in().until_up(BOOT_S)
+    until_good(machine)
+    assert "vdb2 root_a" in machine.shell.ask("lsblk -rno NAME,PARTLABEL")
+    assert machine.shell.ask("findmnt -no SOURCE /") == "/dev/vda2"
+    own, strange = machine.shell.ask("lsblk -no PARTUUID /dev/vda2 /dev/vdb2").split()
+    assert own != strange
+    assert f"root=PARTUUID={own} " in machine.shell.ask("cat /proc/cmdline")
+    assert resident_of(machine).documents() == [DOCUMENT]

@@ -178,7 +178,8 @@ def test_grub_gives_the_kernel_the_serial_lines_of_both_boards(flashed: Flashed)
     line = next(line for line in script.splitlines() if line.strip().startswith("linux "))
     for console in load("rpi").console.split():
         assert f"console={console}" in line
-    assert "root=PARTLABEL=" in line
+    assert "root=$root_is" in line
+    assert 'probe --set=identity --part-uuid "($part)"' in script
 
 
 def kernel_version(flashed: Flashed) -> str:

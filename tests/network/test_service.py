@@ -42,7 +42,7 @@ def test_a_box_without_a_network_opens_its_own(places: Places) -> None:
     said = json.loads((places.run / console.NETWORK).read_text())
     assert said == {
         "mode": "hotspot",
-        "ssid": service.hotspot_name(places),
+        "ssid": identity.hotspot_name(places),
         "password": keys.hotspot_password(places),
     }
     assert (places.run / console.NETWORK).stat().st_mode & 0o777 == 0o600

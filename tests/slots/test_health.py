@@ -6,8 +6,10 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 from flask import Flask
 
@@ -50,6 +52,23 @@ def test_a_portal_that_answers_is_well_and_one_that_is_away_is_not(tmp_path: Pat
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def test_a_network_with_addresses_of_the_sixth_version_alone_does_not_make_it_ill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def only_six() -> dict[str, list[Any]]:
+        return {
+            "eth0": [SimpleNamespace(address=one) for one in ("fd00::5054", "fe80::1%eth0", "52:54:00:0:0:1")]
+        }
+
+    monkeypatch.setattr(psutil, "net_if_addrs", only_six)
+    port = free_port()
+    app = Flask("portal")
+    app.add_url_rule("/healthz", "healthz", lambda: {"ready": True})
+    values = settings.load({"NISSE_PORTAL_LISTEN": f"0.0.0.0:{port}", "NISSE_HOME": str(tmp_path)})
+    with Served(app, port):
+        assert health.portal(values).is_well
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ _HERE = Path(__file__).parent
 # What GRUB's core needs to find the ESP, read both slots, and count. The rest of GRUB is left out.
 GRUB_MODULES = (
     "part_gpt", "fat", "ext2", "normal", "configfile", "linux", "boot", "echo", "test", "regexp", "loadenv", "sleep", "reboot",
-    "all_video",
+    "all_video", "probe",
 )  # fmt: skip
 
 

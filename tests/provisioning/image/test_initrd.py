@@ -71,6 +71,8 @@ def test_scripts_of_debian_that_say_something_else_fail_the_build(
 @pytest.mark.parametrize(
     ("root", "is_there", "asked"),
     [
+        ("PARTUUID=5c-1", True, ["wait --timeout=30 /dev/disk/by-partuuid/5c-1"]),
+        ("PARTUUID=5c-1", False, ["wait --timeout=30 /dev/disk/by-partuuid/5c-1", "settle"]),
         ("PARTLABEL=root_b", True, ["wait --timeout=30 /dev/disk/by-partlabel/root_b"]),
         ("PARTLABEL=root_b", False, ["wait --timeout=30 /dev/disk/by-partlabel/root_b", "settle"]),
         ("/dev/sda2", True, ["settle"]),
