@@ -50,7 +50,8 @@ system_packages() { # what is missing of Debian's packages
             libnss-mdns mtools nftables postfix procps rauc shellcheck squashfs-tools swaks util-linux)
     fi
     if [ "$purpose" = machine ]; then
-        wanted=(debian-archive-keyring e2fsprogs fdisk grub-common mmdebstrap mtools rauc squashfs-tools tar)
+        wanted=(debian-archive-keyring dosfstools e2fsprogs fdisk grub-common mmdebstrap mtools rauc squashfs-tools tar)
+        [ "$(dpkg --print-architecture)" != amd64 ] || wanted+=(grub-efi-amd64-bin)
     fi
     if [ "$purpose" = image ]; then
         wanted+=(bmap-tools debian-archive-keyring dosfstools e2fsprogs fdisk git mmdebstrap mtools tar xz-utils zstd)
