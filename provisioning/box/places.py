@@ -68,6 +68,16 @@ class Places:
         return self.root / "usr" / "share" / "nisse" / "models"
 
     @property
+    def rauc_keyring(self) -> Path:
+        """Whose signature under a system this box believes."""
+        return self.root / "etc" / "rauc" / "keyring.pem"
+
+    @property
+    def sticks(self) -> Path:
+        """Where systemd mounts the sticks that somebody plugs in, to read from."""
+        return self.root / "run" / "media"
+
+    @property
     def connections(self) -> Path:
         """NetworkManager's networks."""
         return self.shared / "connections"
@@ -80,6 +90,14 @@ class Places:
         except OSError:
             return {}
         return {name: value for name, _, value in (word.partition("=") for word in words)}
+
+    @property
+    def boot(self) -> str:
+        """This start of the kernel, by the name that it gave itself."""
+        try:
+            return (self.root / "proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        except OSError:
+            return ""
 
     @property
     def is_recovery(self) -> bool:

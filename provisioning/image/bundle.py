@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,7 +117,9 @@ def main(arguments: list[str]) -> int:
     """The command line. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="make bundle-os", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--board", required=True)
-    parser.add_argument("--version", default=time.strftime("%Y.%m.%d.%H%M", time.gmtime()))
+    parser.add_argument(
+        "--version", help="else the built system's own; a box takes none that is not newer than what runs"
+    )
     parser.add_argument(
         "--system", type=Path, help="the slot's file system; else the one that was built last"
     )
@@ -131,7 +133,9 @@ def main(arguments: list[str]) -> int:
         print(f"bundle-os: {error}", file=sys.stderr)
         return 1
     print(f"{bundle}: {bundle.stat().st_size // 1_000_000} MB, version {wish.version} for {wish.board}")
-    print("A box takes it with `rauc install`, and keeps it once the house is found healthy.")
+    print(
+        "On a stick of FAT it is offered on a box's page Updates, and kept once the house is found healthy."
+    )
     return 0
 
 
@@ -146,13 +150,25 @@ def _wish(given: argparse.Namespace) -> Wish:
         if given.key
         else keys.development(BUILD / "keys")
     )
+    version = given.version or _version(folder)
     return Wish(
         board=given.board,
-        version=given.version,
+        version=version,
         system=given.system or folder / _SLOT,
         pair=pair,
-        target=given.output or folder / f"nisse-{given.board}-{given.version}.raucb",
+        target=given.output or folder / f"nisse-{given.board}-{version}.raucb",
     )
+
+
+def _version(folder: Path) -> str:
+    """What the system that was built last says of itself."""
+    image = folder / "root" / "etc" / "nisse" / "image.toml"
+    try:
+        return str(tomllib.loads(image.read_text(encoding="utf-8"))["version"])
+    except (OSError, ValueError, KeyError) as missing:
+        raise NotFoundError(
+            "Nobody knows which version this system is.", hint="Name it with --version."
+        ) from missing
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from provisioning.box.running import Run
 from provisioning.firstboot import identity, presets
 from provisioning.network import joining, nmcli, profiles
 from provisioning.programs.asking import Programs
+from provisioning.system.asking import System
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +39,11 @@ class Box:
     def programs(self) -> Programs:
         """The versions of Nisse beside the system's own."""
         return Programs(self.places, self.run, self.background)
+
+    @functools.cached_property
+    def system(self) -> System:
+        """The system in the two slots."""
+        return System(self.places, self.run, self.background)
 
 
 Verb = Callable[[Box, Mapping[str, Any]], Answer]
@@ -133,9 +139,12 @@ def _wipe(box: Box, asked: Mapping[str, Any]) -> Answer:
     return {}
 
 
-def _mark_good(box: Box, _asked: Mapping[str, Any]) -> Answer:
-    box.run("rauc", "status", "mark-good", seconds=120)
-    return {}
+def _system_status(box: Box, asked: Mapping[str, Any]) -> Answer:
+    return box.system.status(asked)
+
+
+def _system_install(box: Box, asked: Mapping[str, Any]) -> Answer:
+    return box.system.install(asked)
 
 
 def _program_install(box: Box, asked: Mapping[str, Any]) -> Answer:
@@ -159,7 +168,8 @@ VERBS: dict[str, Verb] = {
     "wifi-set": _wifi_set,
     "wifi-forget": _wifi_forget,
     "wipe": _wipe,
-    "mark-good": _mark_good,
+    "system-status": _system_status,
+    "system-install": _system_install,
     "program-install": _program_install,
     "program-back": _program_back,
     "program-status": _program_status,

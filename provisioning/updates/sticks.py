@@ -1,6 +1,6 @@
-"""Repositories on sticks that are plugged in.
+"""Sticks that are plugged in: their folders, and the repositories on them.
 
-Owns: where sticks appear, and what a repository looks like from outside.
+Owns: where sticks appear, how far is looked, and what a repository looks like from outside.
 Does not know: what is in it: it is believed for its signatures alone, as any other.
 """
 
@@ -23,13 +23,20 @@ def repositories(places: Sequence[Path] = PLACES) -> tuple[str, ...]:
     Args:
         places: Folders below which sticks appear.
     """
-    folders = itertools.islice(_folders(places), _MOST_LOOKED_AT)
-    found = (folder.as_uri() for folder in folders if (folder / _SIGN).is_file())
+    found = (folder.as_uri() for folder in folders(places) if (folder / _SIGN).is_file())
     return tuple(itertools.islice(found, _MOST))
 
 
-def _folders(places: Sequence[Path]) -> Iterator[Path]:
-    """Folders, those near the top first; no links, so that none leads out of a stick or round in circles."""
+def folders(places: Sequence[Path] = PLACES) -> Iterator[Path]:
+    """Folders on sticks, those near the top first and not endlessly many; no links, so that none leads out of a stick or round in circles.
+
+    Args:
+        places: Folders below which sticks appear.
+    """
+    return itertools.islice(_levels(places), _MOST_LOOKED_AT)
+
+
+def _levels(places: Sequence[Path]) -> Iterator[Path]:
     level = [place for place in places if place.is_dir()]
     for _ in range(_DEEPEST):
         level = [below for folder in level for below in _below(folder)]

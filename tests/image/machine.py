@@ -46,7 +46,8 @@ class Hardware:
     has_internet: bool = False  # whatever is sent beyond the box goes nowhere
     portal_port: int = 0  # on this machine; 0: any that is free
     door_port: int = 0
-    further_disk: Path | None = None  # a stick, read-only
+    further_disk: Path | None = None  # a disk that nothing mounts by itself, read-only
+    usb_stick: Path | None = None  # read-only
     forgets: bool = False  # its disk, slower, loses at a power cut what it was not told to keep
     extra: tuple[str, ...] = field(default=())
 
@@ -311,6 +312,11 @@ class Machine:
             yield from (
                 "-drive", f"if=none,id=stick,format=raw,readonly=on,file={self.hardware.further_disk}",
                 "-device", "virtio-blk-pci,drive=stick",
+            )  # fmt: skip
+        if self.hardware.usb_stick:
+            yield from (
+                "-drive", f"if=none,id=usb-stick,format=raw,readonly=on,file={self.hardware.usb_stick}",
+                "-device", "qemu-xhci", "-device", "usb-storage,drive=usb-stick,removable=on",
             )  # fmt: skip
 
 

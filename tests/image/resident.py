@@ -125,6 +125,19 @@ class Resident:
         answer = self._post(path, form, page=page)
         assert answer.status_code == 303, f"{path}: {answer.status_code} {answer.text[-800:]}"
 
+    def is_told(self, path: str, form: Mapping[str, str], *, page: str) -> str:
+        """Sends what no button of a page would send.
+
+        Returns:
+            What the house says to it.
+
+        Raises:
+            AssertionError: It is done.
+        """
+        answer = self._post(path, form, page=page)
+        assert answer.status_code >= 400, f"{path}: {answer.status_code}"
+        return html.unescape(answer.text)
+
     def letters(self) -> list[Letter]:
         """The answers that wait, newest first; not the notes that one will take long."""
         found = _LETTER.findall(self.page("/letters"))

@@ -7,8 +7,10 @@ from __future__ import annotations
 import gzip
 import os
 import random
+import re
 import subprocess
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,10 +22,14 @@ from tests.image.conftest import BOOT_S, DOCUMENT, Claimed, Plug, resident_of, u
 from tests.image.machine import Machine
 from tests.image.medium import Medium
 from tests.image.report import CHECKOUT, Report
+from tests.image.resident import Resident
 
 pytestmark = [pytest.mark.image_full, pytest.mark.timeout(2 * 3600)]
 
 TRIES = 3
+NEWER = "99.0"  # the same system, under a later name
+LABEL = "BRINGS"
+STICK = f"/run/media/system/{LABEL}"
 _TRAILER = b"070701" + b"0" * 88 + b"0000000B" + b"00000000" + b"TRAILER!!!\0\0\0\0"
 NO_INIT = gzip.compress(_TRAILER.ljust(512, b"\0"))
 FAILING = b"[Unit]\nDescription=fails\nStartLimitIntervalSec=10min\nStartLimitBurst=3\nStartLimitAction=reboot\nConditionKernelCommandLine=!nisse.mode=recovery\n[Service]\nExecStart=/bin/false\nRestart=always\nRestartSec=1\n"
@@ -136,45 +142,87 @@ def test_spoilt_counters_come_back_from_their_copy(claimed: Claimed, plug: Plug)
 def test_a_signed_update_is_installed_and_kept_and_one_of_a_stranger_refused(
     claimed: Claimed, plug: Plug, stage: Path, image: Path, report: Report
 ) -> None:
-    stick = _stick(stage, image.with_name("root.ext4"))
-    machine = plug(claimed.disk, further_disk=stick)
+    running = tomllib.loads((image.parent / "root/etc/nisse/image.toml").read_text())["version"]
+    stick = _stick(stage, image.with_name("root.ext4"), running)
+    machine = plug(claimed.disk, usb_stick=stick)
     machine.plug_in().until_up(BOOT_S)
     until_good(machine)
-    machine.shell.ask("mkdir -p /run/stick && mount -o ro /dev/vdb /run/stick")
-    strange = machine.shell.run("rauc install /run/stick/strange.raucb", seconds=600)
+    anna = resident_of(machine)
+    machine.until(lambda: "update.raucb" in anna.page("/updates"), BOOT_S, "the stick on the page Updates")
+    [mount] = [
+        line.split() for line in machine.shell.ask("cat /proc/mounts").splitlines() if f" {STICK} " in line
+    ]
+    assert mount[2] == "vfat"
+    assert {"ro", "nosuid", "nodev", "noexec"} <= set(mount[3].split(","))
+    _offered_is_only_the_good_one(anna, running)
+    strange = machine.shell.run(f"rauc install {STICK}/strange.raucb", seconds=600)
     assert strange.status != 0
     assert "signature" in strange.text.lower(), strange.text
+
     began = time.monotonic()
-    machine.shell.ask("rauc install /run/stick/update.raucb", seconds=1800)
+    anna.says("/updates/system/install", {"path": f"{STICK}/update.raucb"}, page="/updates")
+    machine.until(lambda: _is_installed(anna), 1800, "the end of the installation")
     report.detail("update_installed_s", round(time.monotonic() - began))
-    machine.switch_off()
-    machine.plug_in().until_up(BOOT_S)
-    assert machine.boots == [("B", "normal")]
+    assert machine.boots == [("A", "normal")], "it restarts when its owner says so"
+    anna.says("/box/restart", {}, page="/updates")
+    machine.until(lambda: len(machine.boots) > 1, BOOT_S, "its restart")
+    machine.until_up(BOOT_S)
+    assert machine.boots == [("A", "normal"), ("B", "normal")]
     until_good(machine, 1200)  # on trial: the brain must answer, too
-    assert resident_of(machine).documents() == [DOCUMENT]
+    anna = resident_of(machine)
+    assert f"The system is now {NEWER}." in anna.page("/updates")
+    assert anna.documents() == [DOCUMENT]
+    assert len(machine.boots) == 2
     machine.switch_off()
     counters = Medium(machine.disk_file).counters()
     assert (counters["LAST_GOOD"], counters["ORDER"], counters["B_TRY"]) == ("B", "B A", "0")
 
 
-def _stick(stage: Path, system: Path) -> Path:
-    """A stick with two bundles of the built system: one that this house's key signed, and a stranger's."""
+def _offered_is_only_the_good_one(anna: Resident, running: str) -> None:
+    """What the page says of the three bundles, and what root says to whoever asks all the same."""
+    page = anna.page("/updates")
+    assert f"System {running}" in page
+    assert re.findall(r'name="path" value="([^"]+[.]raucb)"', page) == [f"{STICK}/update.raucb"]
+    for name, why in (("strange", "was not signed"), ("same", "runs already")):
+        assert why in page
+        path = f"{STICK}/{name}.raucb"
+        assert why in anna.is_told("/updates/system/install", {"path": path}, page="/updates")
+    told = anna.is_told("/updates/system/install", {"path": "/etc/passwd"}, page="/updates")
+    assert "on no stick" in told
+
+
+def _is_installed(anna: Resident) -> bool:
+    page = anna.page("/updates")
+    assert "could not be installed" not in page, page
+    assert "broken off" not in page, page
+    return "Restart now" in page
+
+
+def _stick(stage: Path, system: Path, running: str) -> Path:
+    """A USB stick with three bundles: the built system under a newer version and something under its own, both signed by this house's
+    key, and a stranger's.
+    """
     content = stage / "stick"
     content.mkdir()
     small = stage / "small.ext4"
     small.write_bytes(os.urandom(1 << 20))  # RAUC takes no bundle that packs to nothing
-    for name, what, pair in (
-        ("update", system, keys.development(CHECKOUT / "build" / "keys")),
-        ("strange", small, keys.development(stage / "keys-of-a-stranger")),
+    ours, strangers = (
+        keys.development(folder) for folder in (CHECKOUT / "build" / "keys", stage / "keys-of-a-stranger")
+    )
+    for name, what, version, pair in (
+        ("update", system, NEWER, ours),
+        ("same", small, running, ours),
+        ("strange", small, NEWER, strangers),
     ):
-        bundle.pack(
-            bundle.Wish(board="pc", version="2", system=what, pair=pair, target=content / f"{name}.raucb")
-        )
+        target = content / f"{name}.raucb"
+        bundle.pack(bundle.Wish(board="pc", version=version, system=what, pair=pair, target=target))
     file = stage / "stick.img"
-    size = sum(each.stat().st_size for each in content.iterdir())
+    bundles = sorted(content.iterdir())
+    megabytes = sum(each.stat().st_size for each in bundles) * 11 // 10 >> 20
     with file.open("wb") as out:
-        out.truncate(int(size * 1.1) + (64 << 20))
-    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", str(content), str(file)], check=True)
+        out.truncate((megabytes + 64) << 20)
+    subprocess.run(["mkfs.vfat", "-F", "32", "-n", LABEL, str(file)], check=True, capture_output=True)
+    subprocess.run(["mcopy", "-i", str(file), *map(str, bundles), "::/"], check=True)
     return file
 
 

@@ -142,5 +142,12 @@ def test_everything_is_erased_only_when_that_is_said(
 def test_a_program_that_fails_is_an_answer_and_no_crash(
     ask: Callable[..., dict[str, Any]], programs: Programs
 ) -> None:
-    programs.fails("rauc", "no such slot")
-    assert "no such slot" in ask("mark-good")["error"]["message"]
+    programs.fails("systemctl", "no such unit")
+    assert "no such unit" in ask("reboot")["error"]["message"]
+
+
+def test_nobody_calls_a_slot_good_but_the_health_of_the_box(
+    ask: Callable[..., dict[str, Any]], programs: Programs
+) -> None:
+    assert "error" in ask("mark-good")
+    assert not programs.calls

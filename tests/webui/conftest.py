@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,8 @@ from tests.live.running import free_port
 from tests.live.served import Served
 from webui import create_app
 from webui.portal import portal
+
+from .privileged import Helper
 
 NAME, ADDRESS, PASSWORD = "Anna", "anna@example.org", "correct horse battery"
 
@@ -137,3 +140,17 @@ def otto(household: Household, anna: Browser) -> Browser:
     browser = Browser(household.app, address="192.0.2.8")
     browser.logs_in("otto@example.org")
     return browser
+
+
+@pytest.fixture
+def helper(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Helper]:
+    """A box around the portal."""
+    folder = short_path / os.urandom(4).hex()
+    folder.mkdir()
+    (folder / "box.json").write_text(
+        json.dumps({"version": "0.4.0", "board": "pc", "slot": "a", "second_slot": True, "failed": []})
+    )
+    monkeypatch.setenv("NISSE_RUN", str(folder))
+    found = Helper(folder)
+    yield found
+    found.close()

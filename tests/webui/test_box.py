@@ -3,71 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import threading
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
-import pytest
 
 from webui import box
 
 from .conftest import ADDRESS, PASSWORD, Browser, Household
+from .privileged import Helper
 
 CODE = "7K2M-9QXT"
-
-
-class Helper:
-    """The privileged process at its socket, scripted."""
-
-    def __init__(self, folder: Path) -> None:
-        self.asked: list[dict[str, Any]] = []
-        self.answers: dict[str, dict[str, Any]] = {
-            "network-status": {"ok": True, "radio": True, "cable": True, "last": {}},
-            "wifi-list": {"ok": True, "networks": [{"ssid": "Home <b>", "signal": 80, "closed": True}]},
-        }
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(folder / "helper.sock"))
-        self._listener.listen()
-        self._listener.settimeout(0.1)
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._ending.is_set():
-            try:
-                connection = self._listener.accept()[0]
-            except TimeoutError:
-                continue
-            with connection, connection.makefile("rwb") as stream:
-                asked = json.loads(stream.readline())
-                self.asked.append(asked)
-                stream.write(json.dumps(self.answers.get(asked["verb"], {"ok": True})).encode() + b"\n")
-
-    def verbs(self) -> list[str]:
-        return [asked["verb"] for asked in self.asked if asked["verb"] not in ("network-status", "wifi-list")]
-
-    def close(self) -> None:
-        self._ending.set()
-        self._thread.join()
-        self._listener.close()
-
-
-@pytest.fixture
-def helper(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Helper]:
-    """A box around the portal."""
-    folder = short_path / os.urandom(4).hex()
-    folder.mkdir()
-    (folder / "box.json").write_text(
-        json.dumps({"version": "0.4.0", "board": "pc", "slot": "a", "second_slot": True, "failed": []})
-    )
-    monkeypatch.setenv("NISSE_RUN", str(folder))
-    found = Helper(folder)
-    yield found
-    found.close()
 
 
 def test_on_a_desk_there_is_no_such_page(anna: Browser) -> None:

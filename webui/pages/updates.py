@@ -1,7 +1,7 @@
-"""Updates: which models serve and which Nisse runs, what is new, going back, test questions, and models that an owner brings. For owners.
+"""Updates: which models serve, which Nisse and which system run, what is new, going back, test questions, and what an owner brings. For owners.
 
 Owns: the page, its buttons, and its traffic with the browser's script.
-Does not know: what an update is made of (see `model_updates`), nor the settings (see `updates_form`).
+Does not know: what an update is made of (see `model_updates`, `system_update`), nor the settings (see `updates_form`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from agent.errors import NisseError, NotFoundError, RequestError
 from agent.message import Reply
 from agent.wire.serve import json_body
-from webui import updates_form
+from webui import system_update, updates_form
 from webui.access import owner_only
 from webui.house import calm
 from webui.mail_form import Field
@@ -70,6 +70,15 @@ def say_of_program(word: str) -> ResponseReturnValue:
     given = {name: request.form.get(name, "")[:_LONGEST_WORD] for name in ("version", "sha256")}
     body = {name: value for name, value in given.items() if value}
     return _do(_DONE_OF_PROGRAM[word], lambda: _updates().say_of_program(word, **body))
+
+
+@blueprint.post("/system/install")
+def install_system() -> ResponseReturnValue:
+    """Has a system installed that is on a stick."""
+    return _do(
+        "The system is being installed. The house goes on meanwhile.",
+        lambda: system_update.install(request.form.get("path", "")),
+    )
 
 
 @blueprint.post("/settings")
@@ -178,6 +187,7 @@ def _page(problem: str = "", *, fields: list[Field] | None = None, status: int =
         problem=problem,
         state=state,
         program=_updates().program(),
+        system=system_update.state(),
         files=_updates().files(),
         questions=_updates().questions(),
         fields=fields or updates_form.fields(portal().settings.home),
