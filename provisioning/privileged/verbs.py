@@ -204,7 +204,8 @@ def answer(box: Box, asked: Any, user: str) -> Answer:
     except OSError as failed:
         logs.event(_log, "verb.failed", level=logging.ERROR, verb=verb, why=failed)
         return UnavailableError(f"The box could not do it: {failed.strerror}.").to_json()
-    logs.event(_log, "verb.done", verb=verb)
+    if not verb.endswith("-status"):  # an open page asks every few seconds
+        logs.event(_log, "verb.done", verb=verb)
     return {"ok": True, **done}
 
 

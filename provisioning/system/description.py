@@ -20,7 +20,7 @@ from provisioning.box.running import Run
 from provisioning.programs.state import older
 
 _log = logging.getLogger(__name__)
-_SECONDS = 60.0
+_SECONDS = 30.0  # the portal waits no longer than twice that
 _VERSION = re.compile(r"\d{1,9}(\.\d{1,9}){0,3}")
 
 
