@@ -4,7 +4,8 @@ Owns: the order: write beside, fsync, rename, fsync the folder; the same for lin
 records that notice a flipped bit; and leaving nothing of a secret where it lay.
 Does not know: what is written.
 
-Whatever lies beside a file under the name `.<name>.new` is left over from a power cut, and is overwritten by the next write.
+Whatever lies beside a file under the name `.<name>.new` is left over from a power cut, and the next write takes it away. It is never
+opened: where others may write too, it may be a link or a FIFO.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,16 @@ _BLOCK = 65_536
 _LARGEST_SEALED = 4 << 20
 
 
-def write(path: Path, content: str | bytes, *, mode: int = 0o600) -> None:
+def write(
+    path: Path, content: str | bytes, *, mode: int = 0o600, share: Callable[[int], None] | None = None
+) -> None:
     """Puts a file in place of the one that may be there.
 
     Args:
         path: The file; its folder is made if it is not there.
         content: Text is written as UTF-8.
         mode: Who may read it.
+        share: Gives the file to others, by its descriptor; before anything is in it.
 
     Raises:
         OSError: The disk does not take it; the old file stands.
@@ -34,10 +38,13 @@ def write(path: Path, content: str | bytes, *, mode: int = 0o600) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f".{path.name}.new")
     data = content.encode() if isinstance(content, str) else content
+    temporary.unlink(missing_ok=True)
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), mode)
+            if share:
+                share(file.fileno())
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

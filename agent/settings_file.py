@@ -6,6 +6,9 @@ Does not know: which settings there are; it is told whose each secret is.
     nisse.toml                       what all processes of the house may read; [secrets] says which of the files below count
     secrets/channel-mail/3.toml      the secrets that the mail channel alone needs; the portal, which writes them, reads them too
 
+`nisse.toml` may be a link to a file of somebody's own, elsewhere. Root follows root's links alone: on the box the whole house may make
+names beside it.
+
 On the box each process is a user of its own, and the folders below `secrets/` are made with the system: each belongs to the portal, and
 to the group of its process (rootfs/usr/lib/tmpfiles.d/nisse.conf). Where there is no such folder, as on a desk, all stands in `nisse.toml`.
 """
@@ -27,12 +30,14 @@ from typing import Any
 
 import tomli_w
 
-from agent import logs
+from agent import durable, logs, plain_file
 from agent.errors import SettingsError, StorageError
 
 FILE_NAME = "nisse.toml"
+LOCK_NAME = f".{FILE_NAME}.lock"
 SECRETS = "secrets"  # both the folder and the section
 _TRIES = 5  # while somebody saves
+_LARGEST = 4 << 20  # bytes
 _saving = threading.Lock()
 _log = logging.getLogger(__name__)
 
@@ -54,7 +59,7 @@ def read(home: Path) -> Stored:
     """What the files hold, as far as this user may read them.
 
     Raises:
-        SettingsError: nisse.toml is no TOML.
+        SettingsError: nisse.toml is no TOML, or no plain file.
     """
     for _ in range(_TRIES):
         shared = _toml(home / FILE_NAME)
@@ -74,11 +79,33 @@ def read(home: Path) -> Stored:
 
 @contextlib.contextmanager
 def held(home: Path) -> Iterator[None]:
-    """Nobody else writes in the block: of two who save at once the second must read what the first wrote."""
+    """Nobody else writes in the block: of two who save at once the second must read what the first wrote.
+
+    Raises:
+        StorageError: Another thing lies where the lock should, and cannot be taken away.
+    """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _saving, (home / f".{FILE_NAME}.lock").open("a") as lock:
+    with _saving, os.fdopen(_lock(home / LOCK_NAME), "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _lock(file: Path) -> int:
+    """What is no plain file goes: nobody can hold it."""
+    appending = os.O_WRONLY | os.O_APPEND
+    for _ in range(_TRIES):
+        try:
+            return plain_file.descriptor(file, appending)
+        except FileNotFoundError:
+            # Not both at once: a kernel may refuse to make what another user made in a folder of many (fs.protected_regular).
+            with contextlib.suppress(FileExistsError):
+                return plain_file.descriptor(file, appending | os.O_CREAT | os.O_EXCL, mode=0o666)
+        except plain_file.NotPlainError as other:
+            with contextlib.suppress(OSError):
+                file.unlink()
+                continue
+            raise StorageError("The settings could not be saved.", hint=f"Remove {file}.") from other
+    raise StorageError("The settings could not be saved.", hint=f"Somebody keeps replacing {file}.")
 
 
 def write(home: Path, before: Stored, content: Content, whose: Whose) -> None:
@@ -172,14 +199,14 @@ def _private(
     for name, number in numbers.items():
         file = home / SECRETS / name / f"{number}.toml"
         try:
-            yield name, tomllib.loads(file.read_text(encoding="utf-8"))
+            yield name, tomllib.loads(plain_file.read(file, _LARGEST).decode())
         except PermissionError:
             continue  # not ours
         except FileNotFoundError:
             if not missing_is_fine:
                 raise
             yield name, {}
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, plain_file.NotPlainError) as wrong:
             # The house goes on without a password; the page on which it is typed anew must not die of it.
             logs.event(_log, "secrets.unreadable", level=logging.ERROR, file=file, why=wrong)
             yield name, {}
@@ -187,13 +214,19 @@ def _private(
 
 def _toml(file: Path) -> Content:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(plain_file.read(file, _LARGEST, links=_may_be_link(file)).decode())
     except FileNotFoundError:
         return {}
+    except plain_file.NotPlainError as wrong:
+        raise SettingsError(f"{wrong}.", hint="Move it away, or put a file of your own there.") from wrong
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
         raise SettingsError(
             f"{file} cannot be read: {wrong}.", hint="Mend that line, or remove the file."
         ) from wrong
+
+
+def _may_be_link(file: Path) -> bool:
+    return os.geteuid() != 0 or file.lstat().st_uid == 0
 
 
 def _next_number(folder: Path, last: int) -> int:
@@ -203,24 +236,7 @@ def _next_number(folder: Path, last: int) -> int:
 
 
 def _put(file: Path, content: Mapping[str, Any]) -> None:
-    temporary = file.with_name(f".{file.name}.new")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as opened:
-            _share(opened.fileno(), file.parent)
-            tomli_w.dump(content, opened)
-            opened.flush()
-            os.fsync(opened.fileno())
-        temporary.replace(file)
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
+    durable.write(file, tomli_w.dumps(content), share=lambda descriptor: _share(descriptor, file.parent))
 
 
 def _share(descriptor: int, folder: Path) -> None:

@@ -24,6 +24,7 @@ GROUND = {
     "logs",
     "message",
     "models",
+    "plain_file",
     "processes",
     "registry",
     "settings",

@@ -110,8 +110,8 @@ class Places:
         return "b" if self.command_line.get("rauc.slot", "A").lower() == "b" else "a"
 
 
-def hand_to(path: Path, user: str, group: str = "") -> None:
-    """Gives a file to a user. Where nobody is root or the user is not there - on a desk, in a test - it stays as it is."""
+def hand_to(path: Path | int, user: str, group: str = "") -> None:
+    """Gives a file to a user, by its path or its descriptor. Where nobody is root or the user is not there - on a desk, in a test - it stays as it is."""
     if os.geteuid() != 0:
         return
     try:
@@ -119,4 +119,4 @@ def hand_to(path: Path, user: str, group: str = "") -> None:
         group_id = grp.getgrnam(group).gr_gid if group else owner.pw_gid
     except KeyError:
         return
-    os.chown(path, owner.pw_uid, group_id, follow_symlinks=False)
+    os.chown(path, owner.pw_uid, group_id, follow_symlinks=isinstance(path, int))

@@ -6,10 +6,10 @@ Does not know: what they are used for.
 
 from __future__ import annotations
 
-import tomllib
+import os
 from collections.abc import Mapping
 
-from agent import durable, settings
+from agent import durable, plain_file, settings, settings_file
 from agent.errors import SettingsError
 from provisioning.box.places import HOUSE, PORTAL, Places, hand_to
 
@@ -19,14 +19,12 @@ _BROKEN = "nisse.toml.unreadable"
 
 
 def write(places: Places) -> None:
-    """Writes what is not there yet. A file that cannot be read is set aside: nobody can mend it on a box without a keyboard."""
-    file = places.home / settings.FILE_NAME
+    """Writes what is not there yet. A file that cannot be read is set aside: nobody can mend it on a box without a keyboard. So is what is
+    no file but, say, a link: root is not to be led by what any process of the house may have laid there."""
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        content = {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        file.replace(places.home / _BROKEN)
+        content = settings_file.read(places.home).content
+    except SettingsError:
+        (places.home / settings.FILE_NAME).replace(places.home / _BROKEN)
         durable.sync_folder(places.home)
         content = {}
     missing = {key: value for key, value in BOX.items() if not _has(content, key)}
@@ -53,9 +51,13 @@ def keep(places: Places, values: Mapping[str, str | int]) -> None:
 
 
 def _hand_over(places: Places) -> None:
-    for name in (settings.FILE_NAME, f".{settings.FILE_NAME}.lock"):
-        hand_to(places.home / name, PORTAL, HOUSE)
-        (places.home / name).chmod(0o640)
+    for name in (settings.FILE_NAME, settings_file.LOCK_NAME):
+        opened = plain_file.descriptor(places.home / name)
+        try:
+            hand_to(opened, PORTAL, HOUSE)
+            os.fchmod(opened, 0o640)
+        finally:
+            os.close(opened)
 
 
 def _has(content: dict[str, object], key: str) -> bool:

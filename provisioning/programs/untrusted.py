@@ -10,6 +10,7 @@ import os
 import stat
 from pathlib import Path
 
+from agent import plain_file
 from agent.errors import RequestError
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -53,14 +54,9 @@ def names(folder: int) -> list[str]:
 def read_small(folder: int, name: str, most: int) -> bytes | None:
     """A file in an opened folder; None where it is none, or longer."""
     try:
-        descriptor = os.open(name, _READ, dir_fd=folder)
+        return plain_file.read(name, most, folder=folder)
     except OSError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        data = file.read(most + 1)
-    return data if len(data) <= most else None
 
 
 def _next(here: int, part: str, *, is_folder: bool) -> int:

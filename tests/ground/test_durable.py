@@ -89,10 +89,27 @@ def test_shredding_what_is_not_there_is_no_matter(tmp_path: Path) -> None:
     durable.shred(tmp_path / "nothing")
 
 
-def test_a_link_is_not_followed(tmp_path: Path) -> None:
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", ["link", "fifo", "left over"])
+def test_what_lies_where_it_is_written_first_is_taken_away_and_never_opened(
+    tmp_path: Path, kind: str
+) -> None:
     victim = tmp_path / "victim"
     victim.write_text("mine")
-    (tmp_path / ".file.new").symlink_to(victim)
-    with pytest.raises(OSError, match="symbolic"):
-        durable.write(tmp_path / "file", "theirs")
+    planted = tmp_path / ".file.new"
+    if kind == "link":
+        planted.symlink_to(victim)
+    elif kind == "fifo":
+        os.mkfifo(planted)
+    else:
+        planted.write_text("half of it, and more than the new one has")
+    durable.write(tmp_path / "file", "ours")
     assert victim.read_text() == "mine"
+    assert (tmp_path / "file").read_text() == "ours"
+    assert not planted.exists()
+
+
+def test_a_file_is_given_to_others_before_anything_is_in_it(tmp_path: Path) -> None:
+    sizes = []
+    durable.write(tmp_path / "file", "ours", share=lambda given: sizes.append(os.fstat(given).st_size))
+    assert sizes == [0]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from agent import settings, settings_file
+from agent.errors import SettingsError
 from agent.settings import Settings
 from tests.source_tree import CHECKOUT
 
@@ -194,6 +195,51 @@ def test_the_list_of_files_leads_nowhere_else(home: Path) -> None:
     assert settings_file.read(home).numbers == {}
 
 
+def test_a_file_of_somebodys_own_elsewhere_is_read_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "dotfiles.toml").write_text('[mail]\naddress = "n@example.org"\n')
+    (tmp_path / settings.FILE_NAME).symlink_to("dotfiles.toml")
+    assert loaded(tmp_path).text("mail.address") == "n@example.org"
+    settings.save(tmp_path, {"house.name": "attic"})
+    assert shared(tmp_path) == {"mail": {"address": "n@example.org"}, "house": {"name": "attic"}}
+
+
+@pytest.mark.timeout(20)
+def test_settings_that_are_no_file_are_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / settings.FILE_NAME)
+    with pytest.raises(SettingsError, match="no plain file"):
+        loaded(tmp_path)
+
+
+@pytest.mark.timeout(20)
+def test_a_secret_that_is_no_file_keeps_nobody_from_typing_it_anew(home: Path) -> None:
+    settings.save(home, {"mail.password": PASSWORD})
+    file = home / "secrets/channel-mail/1.toml"
+    file.unlink()
+    os.mkfifo(file)
+    assert not loaded(home).secret("mail.password")
+    settings.save(home, {"mail.password": PASSWORD})
+    assert loaded(home).secret("mail.password").reveal() == PASSWORD
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", [f".{settings.FILE_NAME}.new", f".{settings.FILE_NAME}.lock"])
+@pytest.mark.parametrize("kind", ["link", "link to nothing", "fifo"])
+def test_nothing_is_written_through_what_lies_beside_the_settings(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    home, victim = tmp_path / "home", tmp_path / "grub.cfg"
+    home.mkdir()
+    if kind == "fifo":
+        os.mkfifo(home / name)
+    else:
+        (home / name).symlink_to(victim)
+    if kind == "link":
+        victim.write_text("the loader's")
+    settings.save(home, {"house.name": "attic"})
+    assert shared(home) == {"house": {"name": "attic"}}
+    assert victim.read_text() == "the loader's" if kind == "link" else not victim.exists()
+
+
 GROUP, PORTAL, MAIL, BRAIN = 4242, 4301, 4302, 4303
 _AS_SOMEBODY = """
 import os, sys
@@ -267,3 +313,23 @@ def test_whoever_may_not_read_a_secret_cannot_lose_or_change_it(box: Path) -> No
     refused = run_as(BRAIN, "settings.save(home, {'mail.password': 'mine'})", box)
     assert refused.returncode != 0
     assert run_as(MAIL, SHOW, box).stdout.strip() == f"{PASSWORD!r} n@example.org"
+
+
+@pytest.mark.root
+def test_root_is_not_led_anywhere_by_a_link_of_the_houses(box: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "roots.toml"
+    secret.write_text(f'[mail]\naddress = "{PASSWORD}"\n')
+    secret.chmod(0o600)
+    (box / settings.FILE_NAME).symlink_to(secret)
+    os.chown(box / settings.FILE_NAME, PORTAL, GROUP, follow_symlinks=False)
+    with pytest.raises(SettingsError, match="no plain file"):
+        settings.save(box, {"house.name": "attic"})
+    assert secret.stat().st_uid == 0
+
+
+@pytest.mark.root
+def test_whoever_is_not_root_still_reads_through_a_link_of_their_own(box: Path, tmp_path: Path) -> None:
+    (tmp_path / "dotfiles.toml").write_text('[mail]\naddress = "n@example.org"\n')
+    (box / settings.FILE_NAME).symlink_to(tmp_path / "dotfiles.toml")
+    os.chown(box / settings.FILE_NAME, PORTAL, GROUP, follow_symlinks=False)
+    assert run_as(PORTAL, SHOW, box).stdout.strip() == "'' n@example.org"
