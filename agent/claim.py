@@ -13,11 +13,13 @@ import os
 import secrets
 from pathlib import Path
 
+from agent import plain_file
 from agent.errors import StorageError
 
 FILE_NAME = "claim-code"
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # without I, L, O, U: none is mistaken for another
 _HALF = 4
+_LARGEST = 1024  # bytes of a file with a code
 _FORGIVEN = str.maketrans("OILoil", "011011", "- \t")
 
 
@@ -29,10 +31,11 @@ def code(home: Path) -> str:
 
     Raises:
         StorageError: It could not be kept.
+        NotPlainError: No file, but a link or the like bears its name.
     """
     file = home / FILE_NAME
     try:
-        return file.read_text(encoding="ascii").strip()
+        return read(file)
     except FileNotFoundError:
         pass
     fresh = made()
@@ -43,10 +46,19 @@ def code(home: Path) -> str:
         ) as out:
             out.write(fresh + "\n")
     except FileExistsError:  # another process was first
-        return file.read_text(encoding="ascii").strip()
+        return read(file)
     except OSError as failed:
         raise StorageError("The claim code could not be kept.", hint=f"{failed.strerror}.") from failed
     return fresh
+
+
+def read(file: Path) -> str:
+    """The code in a file that any process of the house may have made.
+
+    Raises:
+        OSError: It is not there, no plain file, or cannot be read.
+    """
+    return plain_file.read(file, _LARGEST).decode("ascii").strip()
 
 
 def made() -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 
-from agent import claim, durable
+from agent import claim, durable, plain_file
 from provisioning.box.places import PORTAL, Places, hand_to
 from provisioning.firstboot import identity, keys
 from provisioning.network import profiles
@@ -30,8 +30,12 @@ LOST_NAME = "lost-password-code"  # in NISSE_HOME; the portal asks for it, and t
 
 
 def make(places: Places) -> None:
-    """Makes the code, and lets the portal have it."""
-    claim.code(places.home)
+    """Makes the code, and lets the portal have it. Where another thing than a file bears its name, the house counts as owned: who laid it
+    there is not to win a house that can be claimed."""
+    try:
+        claim.code(places.home)
+    except plain_file.NotPlainError:
+        durable.write(places.home / claim.FILE_NAME, "")
     hand_to(places.home / claim.FILE_NAME, PORTAL)
 
 
@@ -63,8 +67,8 @@ def current(places: Places) -> str:
     """What somebody before the box has to type: the claim code, or the one for a lost password; empty if nothing is asked."""
     for name in (claim.FILE_NAME, LOST_NAME):
         try:
-            found = (places.home / name).read_text(encoding="ascii").strip()
-        except OSError:
+            found = claim.read(places.home / name)
+        except (OSError, UnicodeDecodeError):
             found = ""
         if found:
             return found
@@ -73,7 +77,7 @@ def current(places: Places) -> str:
 
 def take_lost_password(places: Places) -> None:
     """Somebody who can write onto the boot partition stands before the box, and may set a new password with a code that it shows."""
-    asked = [places.esp / name for name in LOST_FILES if (places.esp / name).exists()]
+    asked = [places.esp / name for name in LOST_FILES if (places.esp / name).is_file()]
     if not asked:
         return
     if not claim.code(places.home):  # an unowned box has no password that could be lost

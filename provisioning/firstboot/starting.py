@@ -10,13 +10,14 @@ import json
 import tomllib
 from pathlib import Path
 
-from agent import durable, settings
+from agent import durable, plain_file, settings
 from provisioning.box.places import PRESETS, Places
 from provisioning.box.running import Run
 from provisioning.firstboot import claiming, defaults, identity, keys, stock
 from provisioning.firstboot.steps import Step, run
 
 _NAME_OF_ELSEWHERE = "remote"  # brain.remote, as the file has it
+_LARGEST = 4 << 20  # bytes of the settings
 FACTS = "box.json"  # in /run/nisse, for the portal and the screen
 
 
@@ -106,6 +107,6 @@ def image_facts(places: Places) -> dict[str, str]:
 
 def _text(file: Path, encoding: str = "ascii") -> str:
     try:
-        return file.read_text(encoding=encoding).strip()
+        return plain_file.read(file, _LARGEST).decode(encoding).strip()
     except (OSError, UnicodeDecodeError):
         return ""

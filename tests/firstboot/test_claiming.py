@@ -78,6 +78,22 @@ def test_whoever_has_the_card_gets_a_code_for_a_new_password(places: Places) -> 
     assert code in (places.esp / claiming.FILE_NAME).read_text()
 
 
+def test_a_folder_that_bears_the_name_asks_for_nothing(places: Places) -> None:
+    claiming.make(places)
+    claim.used(places.home)
+    (places.esp / "RESET-PASSWORD").mkdir()
+    claiming.take_lost_password(places)
+    assert claiming.current(places) == ""
+
+
+def test_what_bears_the_codes_name_and_is_no_file_opens_the_house_to_nobody(places: Places) -> None:
+    (places.home / claim.FILE_NAME).symlink_to("/etc/hostname")
+    claiming.make(places)
+    assert claim.code(places.home) == ""
+    assert (places.home / claim.FILE_NAME).is_file()
+    assert not (places.home / claim.FILE_NAME).is_symlink()
+
+
 def test_a_box_that_nobody_owns_shows_its_claim_code_instead(places: Places) -> None:
     claiming.make(places)
     (places.esp / "RESET-PASSWORD.txt").write_text("")

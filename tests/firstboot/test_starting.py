@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,6 +147,47 @@ def test_settings_that_cannot_be_read_are_set_aside(places: Places) -> None:
     defaults.write(places)
     assert (places.home / "nisse.toml.unreadable").read_text() == "[house\n"
     assert settings.load({"NISSE_HOME": str(places.home)}).text("portal.listen") == "0.0.0.0:80"
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", ["fifo", pytest.param("link", marks=pytest.mark.root)])
+def test_settings_that_are_no_file_are_set_aside_and_nothing_behind_them_is_touched(
+    places: Places, programs: Programs, tmp_path: Path, kind: str
+) -> None:
+    victim, file = tmp_path / "victim.toml", places.home / "nisse.toml"
+    victim.write_text('[house]\nname = "stolen"\n')
+    victim.chmod(0o600)
+    if kind == "fifo":
+        os.mkfifo(file)
+    else:
+        file.symlink_to(victim)
+        os.chown(file, 4301, 4242, follow_symlinks=False)
+    starting.start(places, programs)
+    assert facts(places)["failed"] == []
+    assert file.is_file()
+    assert not file.is_symlink()
+    assert "stolen" not in file.read_text()
+    assert victim.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", [".nisse.toml.new", ".nisse.toml.lock", claim.FILE_NAME, claiming.LOST_NAME])
+@pytest.mark.parametrize("kind", ["fifo", "link"])
+def test_what_a_process_of_the_house_laid_in_its_folder_neither_stops_a_start_nor_leads_it_elsewhere(
+    places: Places, programs: Programs, tmp_path: Path, name: str, kind: str
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("roots own")
+    victim.chmod(0o600)
+    if kind == "fifo":
+        os.mkfifo(places.home / name)
+    else:
+        (places.home / name).symlink_to(victim)
+    starting.start(places, programs)
+    assert facts(places)["failed"] == []
+    assert (places.home / "nisse.toml").is_file()
+    assert "roots own" not in claiming.current(places)
+    assert (victim.read_text(), victim.stat().st_mode & 0o777) == ("roots own", 0o600)
 
 
 def test_what_the_owner_chose_is_left_alone(places: Places) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 import pytest
 
+from agent.errors import NisseError
 from agent.models import catalogue
 from agent.models.catalogue import Model
 from agent.models.shelf import Shelf
@@ -68,6 +70,51 @@ def test_links_into_an_image_that_is_gone_are_dropped(places: Places) -> None:
     stock.lay_out(places)
     assert not list((places.home / "models").rglob("*.verified"))
     assert not any(Path(path).is_symlink() for path in (places.home / "models").rglob("*"))
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", ["fifo", "link", "huge"])
+def test_a_record_that_is_no_small_file_is_written_anew_and_not_waited_for(
+    places: Places, tmp_path: Path, kind: str
+) -> None:
+    model = bring(places)
+    stock.lay_out(places)
+    shelf, victim = Shelf(places.home / "models"), tmp_path / "victim"
+    record = shelf.path(model).with_name(f"{shelf.path(model).name}.verified")
+    whole = record.read_text()
+    victim.write_text(whole)
+    record.unlink()
+    if kind == "fifo":
+        os.mkfifo(record)
+    elif kind == "link":
+        record.symlink_to(victim)
+    else:
+        with record.open("wb") as out:
+            out.truncate(1 << 40)
+    assert stock.lay_out(places) == [NAME]
+    assert record.read_text() == whole
+    assert not record.is_symlink()
+    assert shelf.installed(model)
+
+
+@pytest.mark.parametrize("what", ["models", NAME])
+def test_a_folder_that_is_a_link_leads_nowhere(places: Places, tmp_path: Path, what: str) -> None:
+    bring(places)
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / NAME).mkdir(parents=True)
+    for folder in (elsewhere, elsewhere / NAME):
+        folder.chmod(0o700)
+        (folder / "dead").symlink_to("nothing")
+    if what == "models":
+        (places.home / "models").symlink_to(elsewhere)
+        with contextlib.suppress(NisseError):
+            stock.lay_out(places)
+    else:
+        (places.home / "models").mkdir()
+        (places.home / "models" / NAME).symlink_to(elsewhere)
+        assert stock.lay_out(places) == []
+    assert sorted(path.name for path in elsewhere.rglob("*")) == [NAME, "dead", "dead"]
+    assert {folder.stat().st_mode & 0o777 for folder in (elsewhere, elsewhere / NAME)} == {0o700}
 
 
 @pytest.mark.parametrize("there", [True, False])
