@@ -40,9 +40,11 @@ def keep_machine_id(places: Places) -> None:
         if not _ID.fullmatch(known):
             raise StorageError("This system has no machine id.", hint="Start the box again.")
         durable.write(kept, known + "\n")
+    if not places.esp.is_dir():
+        return  # somebody else's system: so are its loader and its journals
     block = environment_block({"machine_id": known})
     file = places.esp / "grub" / "identity"
-    if places.esp.is_dir() and _read(file) != block.strip():
+    if _read(file) != block.strip():
         durable.write(file, block)
     _forget_other_journals(places, known)
 

@@ -54,9 +54,24 @@ def test_the_name_is_the_one_chosen_else_nisse(places: Places) -> None:
     assert given == ["nisse", "attic", "nisse"]
 
 
-def test_somebody_elses_system_keeps_its_name(places: Places) -> None:
+@pytest.fixture
+def foreign(places: Places) -> Places:
+    """The house on somebody else's system."""
     (places.esp / "grub").rmdir()
     places.esp.rmdir()
+    return places
+
+
+def test_somebody_elses_system_keeps_its_name(foreign: Places) -> None:
     given: list[str] = []
-    identity.set_name(places, given.append)
+    identity.set_name(foreign, given.append)
     assert given == []
+
+
+def test_somebody_elses_system_keeps_its_journals(foreign: Places) -> None:
+    journal = foreign.root / "var/log/journal"
+    for name in (MACHINE_ID, OTHER):
+        (journal / name).mkdir(parents=True)
+    identity.keep_machine_id(foreign)
+    assert identity.machine_id(foreign) == MACHINE_ID
+    assert {folder.name for folder in journal.iterdir()} == {MACHINE_ID, OTHER}
