@@ -27,21 +27,28 @@ _MOST_REPORTED = 200
 
 def apply(places: Places) -> None:
     """Reads each file that is there, puts it to work, reports, and takes it away."""
-    for name, read in FILES.items():
-        file = places.esp / name
-        try:
-            with file.open("rb") as opened:
-                found = read(opened.read(presets.LARGEST + 1))
-        except FileNotFoundError:
+    for name in FILES:
+        found = look(places, name)
+        if found is None:
             continue
-        except OSError as broken:
-            found = Presets(readable=False)
-            found.refuse("the whole file", f"It cannot be read: {broken.strerror}.")
         failed = _put_to_work(places, found)
         lines = found.lines + failed
         _report(places, name, lines)
         if found.readable:
-            durable.shred(file)
+            durable.shred(places.esp / name)
+
+
+def look(places: Places, name: str) -> Presets | None:
+    """What stands in one of the files; None if it is not there."""
+    try:
+        with (places.esp / name).open("rb") as opened:
+            return FILES[name](opened.read(presets.LARGEST + 1))
+    except FileNotFoundError:
+        return None
+    except OSError as broken:
+        found = Presets(readable=False)
+        found.refuse("the whole file", f"It cannot be read: {broken.strerror}.")
+        return found
 
 
 def _put_to_work(places: Places, found: Presets) -> list[Line]:

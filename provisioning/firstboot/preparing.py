@@ -10,10 +10,11 @@ import json
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 from agent import durable
 from agent.errors import StorageError
-from provisioning.box.places import Places
+from provisioning.box.places import PRESETS, Places
 from provisioning.box.running import Run
 from provisioning.firstboot import clock, disk, filesystems, table, wiping
 from provisioning.firstboot.disk import Disk
@@ -63,7 +64,12 @@ def prepare(places: Places, run: Run, say: Say, look: Callable[[], Disk] = disk.
 def wants_reset(places: Places) -> bool:
     """Whether somebody asks for a factory reset: at the boot menu, or by a file on the boot partition."""
     asked = places.command_line.get("nisse.wipe") == "1"
-    return asked or any((places.esp / name).exists() for name in RESET_FILES)
+    return asked or any(order.is_file() for order in _orders(places))
+
+
+def _orders(places: Places) -> list[Path]:
+    """Only files count, as GRUB has it: a folder could not be taken away when all is done, and would be obeyed at each start."""
+    return [places.esp / name for name in RESET_FILES]
 
 
 def _looked(look: Callable[[], Disk], run: Run) -> Disk:
@@ -114,13 +120,25 @@ def _reset(places: Places, run: Run, say: Say) -> None:
     """Wipes first and takes the order away last, so that a power cut repeats it."""
     say("Factory reset: everything that the house knew is being erased. Do not switch it off ...")
     wiping.wipe(places.run / "disk" / "data", run, lambda percent: say(f"Factory reset: {percent} %"))
-    for name in _OF_THE_OLD_HOUSE:
-        durable.shred(places.esp / name)
+    for name in (*_OF_THE_OLD_HOUSE, *_presets_that_stayed(places)):
+        if (places.esp / name).is_file():
+            durable.shred(places.esp / name)
     wiping.blank(places.esp)
-    for name in RESET_FILES:
-        if (places.esp / name).exists():
-            durable.remove(places.esp / name)
+    for order in _orders(places):
+        if order.is_file():
+            durable.remove(order)
     say("Factory reset: done. The box is as new.")
+
+
+def _presets_that_stayed(places: Places) -> list[str]:
+    """Those that cannot be read: the old house left them to be mended, password of the Wi-Fi and all. One that can be read was laid there
+    since its last start, for the new house, which takes it and removes it."""
+    if not any((places.esp / name).is_file() for name in PRESETS):
+        return []
+    from provisioning.firstboot import applying  # noqa: PLC0415 - much to load, and hardly ever wanted
+
+    found = {name: applying.look(places, name) for name in PRESETS}
+    return [name for name, presets in found.items() if presets and not presets.readable]
 
 
 def _bind_all(places: Places, run: Run) -> None:

@@ -132,6 +132,44 @@ def test_a_reset_wipes_first_and_forgets_the_order_last(
     assert not (places.esp / "grub/identity").exists()
 
 
+@pytest.fixture
+def no_wiping(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no partition to wipe."""
+    monkeypatch.setattr(wiping, "wipe", lambda *_: None)
+
+
+@pytest.mark.parametrize("name", ["RESET", "RESET.txt"])
+def test_a_folder_that_bears_the_name_asks_for_nothing(places: Places, programs: Programs, name: str) -> None:
+    (places.esp / name).mkdir()
+    assert not preparing.wants_reset(places)
+    prepare(places, programs, WHOLE)
+    assert not programs.called("mke2fs")
+
+
+@pytest.mark.parametrize("name", ["RESET", "SETUP-CODE.txt", "nisse.toml"])
+@pytest.mark.usefixtures("no_wiping")
+def test_no_folder_keeps_a_reset_from_its_end(places: Places, programs: Programs, name: str) -> None:
+    (places.esp / name).mkdir()
+    (places.esp / "RESET.txt").write_text("")
+    prepare(places, programs, WHOLE)
+    assert not preparing.wants_reset(places)
+
+
+@pytest.mark.usefixtures("no_wiping")
+def test_a_reset_overwrites_presets_that_nobody_could_read_and_keeps_those_for_the_new_house(
+    places: Places, programs: Programs
+) -> None:
+    old, new = places.esp / "nisse.toml", places.esp / "rpi-preseed.toml"
+    old.write_text("[wifi]\npassword = \"the old house's\n")
+    new.write_text('[wlan]\nssid = "Home"\npassword = "the new house\'s"\n')
+    (places.esp / "RESET").write_text("")
+    with old.open("rb") as still:
+        prepare(places, programs, WHOLE)
+        assert not still.read().strip(b"\0")
+    assert not old.exists()
+    assert "new house" in new.read_text()
+
+
 def test_a_reset_that_is_cut_off_begins_again_at_the_next_start(
     places: Places, programs: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
