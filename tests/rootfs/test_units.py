@@ -60,6 +60,18 @@ def test_the_python_modules_that_units_start_are_there() -> None:
             assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), (unit.name, name)
 
 
+def test_no_two_pages_of_the_recovery_want_the_same_port() -> None:
+    conditions = {
+        unit.name: re.findall(r"^ConditionKernelCommandLine=(.+)$", unit.read_text(), re.MULTILINE)
+        for unit in UNITS.glob("*.service")
+        if "-m provisioning.recovery" in unit.read_text()
+    }
+    assert conditions == {
+        "nisse-recovery-mode.service": ["nisse.mode=recovery"],
+        "nisse-recovery.service": ["!nisse.mode=recovery"],
+    }
+
+
 def test_only_the_house_sees_a_program_and_its_choice_is_made_anew_before_each_start() -> None:
     seen = [
         unit.name
