@@ -7,7 +7,8 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-programs=/opt/nisse
+root= # another one in the tests
+programs=$root/opt/nisse
 environment=$programs/venv
 least_l4t=36       # JetPack 6; L4T 35 has a C library from 2019
 room_mb=5000       # for compiling
@@ -26,10 +27,10 @@ check_machine() {
     [ "$(id -u)" = 0 ] || fail "This has to be run as root." "Run: sudo $0 $*"
     [ "$(uname -m)" = aarch64 ] ||
         fail "This is for a 64-bit Arm machine; this one is $(uname -m)." "A PC takes the image 'pc'."
-    [ -r /etc/nv_tegra_release ] ||
+    [ -r "$root/etc/nv_tegra_release" ] ||
         fail "This is no Jetson with NVIDIA's Linux: there is no /etc/nv_tegra_release." \
             "Another Arm machine takes the image 'arm64', a Raspberry Pi the image 'rpi'."
-    l4t=$(sed -n 's/^# R\([0-9]\{1,4\}\) .*/\1/p' /etc/nv_tegra_release | head -n 1)
+    l4t=$(sed -n 's/^# R\([0-9]\{1,4\}\) .*/\1/p' "$root/etc/nv_tegra_release" | head -n 1)
     [ -n "$l4t" ] || fail "/etc/nv_tegra_release does not say which L4T this is." "Install JetPack 6 or newer."
     [ "$l4t" -ge $least_l4t ] ||
         fail "This Jetson runs L4T $l4t; $least_l4t (JetPack 6) or newer is needed." "Install JetPack 6 first."
@@ -43,8 +44,8 @@ check_files() {
 
 check_room() {
     local free
-    mkdir -p $programs
-    free=$(df --output=avail --block-size=1M $programs | tail -n 1)
+    mkdir -p "$programs"
+    free=$(df --output=avail --block-size=1M "$programs" | tail -n 1)
     [ "$free" -ge $room_mb ] || fail "$programs has $free MB free; $room_mb are needed." "Make room, then run this again."
 }
 
@@ -100,7 +101,7 @@ make_environment() {
     local number
     fresh=$programs/venv-$(cat VERSION)-$(date +%s)
     number=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-    trap 'rm -rf "$fresh"' EXIT # a half-made one is of no use
+    trap undo EXIT # also after Ctrl-C, and where the line to the terminal breaks
     say "Making the Python environment with $python"
     "$python" -m venv "$fresh"
     pip_install --find-links packages --require-hashes -r packages/build.txt
@@ -121,8 +122,8 @@ compile_engine() {
     CUDACXX=$nvcc CMAKE_BUILD_PARALLEL_LEVEL=$jobs \
         CMAKE_ARGS="-DGGML_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES=$architecture -DLLAVA_BUILD=OFF" \
         "$fresh/bin/python" -I -m pip install --verbose --disable-pip-version-check --no-index --no-deps --find-links packages \
-        --require-hashes --no-build-isolation -r packages/engine.txt >$programs/compile.log 2>&1 || {
-        tail -n 20 $programs/compile.log >&2
+        --require-hashes --no-build-isolation -r packages/engine.txt >"$programs/compile.log" 2>&1 || {
+        tail -n 20 "$programs/compile.log" >&2
         fail "llama.cpp does not compile." "Run '$0 --cpu' to let the house compute on the processor meanwhile."
     }
     "$fresh/bin/python" -I -c 'import llama_cpp, sys; sys.exit(not llama_cpp.llama_supports_gpu_offload())' ||
@@ -134,23 +135,69 @@ take_engine() {
     pip_install engine/*.whl
 }
 
+take_away() { # the files that are listed; one path a line
+    local file
+    while IFS= read -r file; do rm -f "$root$file"; done
+}
+
+lay_out() { # FOLDER - and takes away what was laid out before and is not in it
+    (cd "$1" && find . -type f | cut -c 2-) >"$programs/files.new"
+    cat "$programs/files.new" >>"$programs/files" # so that at no instant a file lies there that is not listed
+    tar -C "$1" --owner=0 --group=0 --mode=u=rwX,go=rX -c . | tar -C "$root/" --no-overwrite-dir -x
+    { grep -Fxv -f "$programs/files.new" "$programs/files" || true; } | take_away
+    mv "$programs/files.new" "$programs/files"
+}
+
+keep_files() { # of the version before, as they are now; go_back lays them out again
+    local file
+    [ ! -d "$before/rootfs" ] || return 0 # an update that the power cut off has kept them already
+    rm -rf "$before/rootfs.new"
+    mkdir "$before/rootfs.new"
+    { cat "$programs/files" || true; echo /etc/nisse/image.toml; } | while IFS= read -r file; do
+        [ ! -f "$root$file" ] || echo ".$file"
+    done | tar -C "$root/" -c -T - | tar -C "$before/rootfs.new" -x
+    mv "$before/rootfs.new" "$before/rootfs"
+}
+
 lay_out_files() {
     say "Laying out the units"
-    (cd rootfs && find . -type f | cut -c 2-) >$programs/files.new
-    tar -C rootfs --owner=0 --group=0 --mode=u=rwX,go=rX -c . | tar -C / --no-overwrite-dir -x
-    mv $programs/files.new $programs/files
-    mkdir -p /etc/nisse
-    printf 'version = "%s"\nboard = "jetson"\nmodel = ""\n' "$(cat VERSION)" >/etc/nisse/image.toml
-    mkdir -p /data /usr/share/nisse/models
+    [ -z "$before" ] || keep_files
+    lay_out rootfs
+    mkdir -p "$root/etc/nisse"
+    printf 'version = "%s"\nboard = "jetson"\nmodel = ""\n' "$(cat VERSION)" >"$root/etc/nisse/image.toml"
+    mkdir -p "$root/data" "$root/usr/share/nisse/models"
     systemd-sysusers nisse.conf nisse-jetson.conf
     systemd-tmpfiles --create nisse.conf
 }
 
-running() { [ -d /run/systemd/system ]; }
+running() { [ -d "$root/run/systemd/system" ]; }
 
 switch() { # TO - from one environment to another in one step
-    ln -s "$1" $environment.new
-    mv -T $environment.new $environment
+    ln -sfn "$1" "$environment.new"
+    mv -T "$environment.new" "$environment"
+}
+
+restart() {
+    sysctl --quiet --load="$root/usr/lib/sysctl.d/60-nisse.conf"
+    systemctl daemon-reload
+    systemctl restart nisse-firstboot.service nisse.service || true
+}
+
+go_back() { # to the version before, with its files; they are removed last, so that it is done again where it is cut off
+    switch "$before"
+    lay_out "$before/rootfs"
+    ! running || restart || true
+    rm -rf "$before/rootfs"
+}
+
+undo() { # what an installation that came to no end leaves behind; the environment that is in use stays
+    set +e
+    trap '' HUP INT TERM PIPE
+    if [ -n "$before" ] && [ -d "$before/rootfs" ]; then
+        say "Going back to the version before"
+        go_back
+    fi
+    [ "$(readlink "$environment")" = "$fresh" ] || rm -rf "$fresh"
 }
 
 answers() {
@@ -170,32 +217,29 @@ start() {
         return
     fi
     say "Starting the house"
-    sysctl --quiet --load=/usr/lib/sysctl.d/60-nisse.conf
-    systemctl daemon-reload
-    systemctl restart nisse-firstboot.service nisse.service || true
+    restart
     answers && return
     if [ -n "$before" ]; then
-        switch "$before"
-        systemctl restart nisse.service || true
+        go_back
         fail "The new version did not answer within $start_s s; the one before it runs again." "Its log: journalctl -u nisse"
     fi
-    trap - EXIT
     fail "The house does not answer yet." "Its log: journalctl -u nisse"
 }
 
 remove() {
     [ "$(id -u)" = 0 ] || fail "This has to be run as root." "Run: sudo $0 --remove"
-    [ -f $programs/files ] || fail "Nisse is not installed here."
+    [ -f "$programs/files" ] || fail "Nisse is not installed here."
     systemctl disable --quiet nisse.service nisse-firstboot.service || true
     ! running || systemctl stop nisse.service nisse-firstboot.service || true
-    while IFS= read -r file; do rm -f "$file"; done <$programs/files
-    rm -rf $programs /etc/nisse
+    take_away <"$programs/files"
+    rm -rf "$programs" "$root/etc/nisse"
     ! running || systemctl daemon-reload
     say "Nisse is gone. What the house knew is still in /data/nisse."
 }
 
 install() {
-    before=$(readlink $environment || true)
+    before=$(readlink "$environment" || true)
+    [ -d "$before" ] || before=
     check_machine "$@"
     check_files
     check_room
@@ -208,11 +252,12 @@ install() {
     switch "$fresh"
     start
     trap - EXIT
+    [ -z "$before" ] || rm -rf "$before/rootfs"
     for old in "$programs"/venv-*; do
         [ "$old" = "$fresh" ] || [ "$old" = "$before" ] || rm -rf "$old"
     done
     say "Nisse $(cat VERSION) is installed: open http://$(hostname).local or http://nisse.local in this network."
-    [ ! -s /data/nisse/claim-code ] || say "Claim code: $(cat /data/nisse/claim-code)"
+    [ ! -s "$root/data/nisse/claim-code" ] || say "Claim code: $(cat "$root/data/nisse/claim-code")"
 }
 
 case "${1:-}" in

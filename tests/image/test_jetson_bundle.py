@@ -177,6 +177,26 @@ def test_a_second_installation_takes_the_place_of_the_first_and_keeps_what_the_h
     assert note.read_text() == "ours"
 
 
+def test_an_update_that_is_broken_off_leaves_the_version_before(root: ArmRoot) -> None:
+    venv, listed = root.folder / "opt/nisse/venv", root.folder / "opt/nisse/files"
+    before, of_the_old = venv.readlink(), root.folder / "etc/supervisor/conf.d/old.conf"
+    of_the_old.write_text("of the version before")
+    with listed.open("a") as files:
+        files.write("/etc/supervisor/conf.d/old.conf\n")
+    breaking = root.folder / "usr/local/sbin/systemctl"  # the first that is found
+    breaking.write_text("#!/bin/sh\nkill -s HUP $PPID\n")
+    breaking.chmod(0o755)
+    # Not as the first process of its system, which no signal ends.
+    status, said = root.run("sh", "-c", "/root/install.sh --cpu; exit $?")
+    breaking.unlink()
+    assert status != 0, said
+    assert venv.readlink() == before
+    assert (root.folder / str(before).lstrip("/") / "bin/python").is_symlink()
+    assert list((root.folder / "opt/nisse").glob("venv-*/rootfs")) == []
+    assert of_the_old.read_text() == "of the version before"
+    of_the_old.unlink()
+
+
 def test_it_can_be_taken_away_and_leaves_what_the_house_knew(root: ArmRoot) -> None:
     files = (root.folder / "opt/nisse/files").read_text().split()
     status, said = install(root, "--remove")
