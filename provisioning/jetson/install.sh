@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-root= # another one in the tests
+root=              # what all of it is laid out below: the machine's own
 programs=$root/opt/nisse
 environment=$programs/venv
 least_l4t=36       # JetPack 6; L4T 35 has a C library from 2019
