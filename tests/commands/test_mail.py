@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,11 @@ def key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
+def written_now() -> list[str]:
+    """A mail's head with the present date: an old mail may change nothing in the house, however well it is signed."""
+    return [f"Date: {formatdate()}" if line.startswith("Date:") else line for line in HEAD]
+
+
 def signed(content: bytes, key: rsa.RSAPrivateKey) -> bytes:
     pem = key.private_bytes(
         serialization.Encoding.PEM,
@@ -231,10 +237,15 @@ def test_a_signature_is_checked_against_the_file_of_records(
         "authserv_id": None,
         "now": time.time() + 60,
     }  # the signature says when it was made
-    found = desk.explain(signed(mail(stamped=False), key))
+    content = mail(stamped=False, head=written_now())
+    found = desk.explain(signed(content, key))
     assert (found["answer"], found["level"], found["rule"]) == (True, "verified", "E31"), found["why"]
     assert set(found["capabilities"]) == {"ask", "memory", "keep", "govern"}
-    assert desk.explain(signed(mail(stamped=False), key).replace(b"bin", b"tin"))["level"] == "unverified"
+    assert desk.explain(signed(content, key).replace(b"bin", b"tin"))["level"] == "unverified"
+    desk.setup["now"] = time.time() + 3 * 86_400
+    later = desk.explain(signed(content, key))
+    assert later["level"] == "verified"
+    assert "govern" not in later["capabilities"]
 
 
 @pytest.mark.rule("E50")
