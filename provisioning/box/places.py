@@ -100,6 +100,11 @@ class Places:
             return ""
 
     @property
+    def has_second_slot(self) -> bool:
+        """Whether the medium has room for a second system; known once its partitions were looked at."""
+        return (self.run / "disk" / "root_b").is_symlink()
+
+    @property
     def is_recovery(self) -> bool:
         """Whether the loader found no system that comes up well: only the recovery page runs."""
         return self.command_line.get("nisse.mode") == "recovery"

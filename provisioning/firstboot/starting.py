@@ -89,7 +89,7 @@ def _leave_word(places: Places, failed: list[str]) -> None:
     facts = {
         **image_facts(places),
         "slot": places.slot,
-        "second_slot": (places.run / "disk" / "root_b").is_symlink(),
+        "second_slot": places.has_second_slot,
         "failed": failed,
     }
     file = places.run / FACTS

@@ -60,7 +60,7 @@ class System:
     def status(self, _asked: Mapping[str, Any]) -> Answer:
         """How things stand, and which bundles are on sticks."""
         told = self._told()
-        has_second = self._has_second_slot()
+        has_second = self._places.has_second_slot
         wants_more = has_second and told["state"] not in (INSTALLING, INSTALLED)
         return {
             "running": base_version.read(self._places).version,
@@ -105,7 +105,7 @@ class System:
         """Nothing else changes, and the slot to be written is not the one to which the box might have to go back."""
         if self._installing:
             raise ConflictError(f"Version {self._installing} is being installed.", hint="Wait some minutes.")
-        if not self._has_second_slot():
+        if not self._places.has_second_slot:
             raise ConflictError("There is no room for a second system on this card or stick.")
         last = self._told()
         if last["state"] == INSTALLED:
@@ -177,9 +177,6 @@ class System:
         """Whether the slot that runs was not found well since it was installed; one whose counters are spoilt was once."""
         good = Counters(self._places.esp / "grub").values().get("LAST_GOOD", "")
         return bool(good) and good.lower() != self._places.slot
-
-    def _has_second_slot(self) -> bool:
-        return (self._places.run / "disk" / "root_b").is_symlink()
 
     def _model_state(self) -> str:
         """What the update of models does; it is its own file, so nothing else than this word is believed."""
