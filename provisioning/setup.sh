@@ -47,7 +47,7 @@ system_packages() { # what is missing of Debian's packages
     local wanted=(g++ python3 python3-venv ca-certificates curl) missing=() package
     if [ "$purpose" = test ]; then
         wanted+=(avahi-daemon avahi-utils chromium dbus dovecot-imapd dovecot-lmtpd e2fsprogs fdisk git grub-common iproute2
-            libnss-mdns mtools nftables postfix procps rauc shellcheck squashfs-tools swaks util-linux)
+            libnss-mdns mtools nftables postfix procps qemu-utils rauc shellcheck squashfs-tools swaks util-linux)
     fi
     if [ "$purpose" = machine ]; then
         wanted=(debian-archive-keyring dosfstools e2fsprogs fdisk grub-common mmdebstrap mtools rauc squashfs-tools tar)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import random
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.image.volatile_disk import BLOCK, VolatileDisk
-
-pytestmark = pytest.mark.skipif(
-    not shutil.which("qemu-io"), reason="needs qemu-io; `make test-image` installs it"
-)
 
 BLOCKS = 64
 
