@@ -23,6 +23,9 @@ from tests.live.running import until
 pytestmark = pytest.mark.models
 
 OPTIONS = Options(context=512, cells=1024, threads=1, sequences=6, parallel=3, queue=4, use_mmap=False)
+# Answers are compared where the model is sure how it goes on: other batches round otherwise, and of two words that are nearly
+# as likely either may be taken.
+COUNTING = ", ".join(str(number) for number in range(1, 30)) + ","
 PERSONA = (
     "You are Nisse, the spirit of this house. You help the people who live here, in few and plain words. " * 3
 )
@@ -118,7 +121,6 @@ def test_four_who_ask_at_once_read_their_common_beginning_once(runtime: Runtime)
 
 
 def test_answers_that_grow_together_are_those_that_grow_alone(runtime: Runtime) -> None:
-    # The model is sure of these: other batches round otherwise, and where two words are nearly as likely the other one is taken.
     questions = ["1, 2, 3, 4, 5, 6,", "A, B, C, D, E,", "10, 20, 30, 40, 50,"]
     alone = [_answer(runtime, _prompt(text, max_tokens=8)).text for text in questions]
     together = [_Grown(runtime, _prompt(text, max_tokens=8)) for text in questions]
@@ -128,8 +130,8 @@ def test_answers_that_grow_together_are_those_that_grow_alone(runtime: Runtime) 
 
 
 def test_who_waits_in_person_interrupts_those_who_can_wait_and_they_go_on_after(runtime: Runtime) -> None:
-    alone = _answer(runtime, _prompt("owl " * 20, max_tokens=120)).text
-    background = _Grown(runtime, _prompt("owl " * 20, max_tokens=120), BACKGROUND)
+    alone = _answer(runtime, _prompt(COUNTING, max_tokens=120)).text
+    background = _Grown(runtime, _prompt(COUNTING, max_tokens=120), BACKGROUND)
     until(lambda: background.text, 30, "a background answer that grows")
     interactive = _Grown(runtime, _chat("What is a hen?"))
     interactive.join(60)

@@ -58,6 +58,7 @@ def test_it_goes_on_with_the_second_index_and_loses_nothing(
             assert here["done"] >= done, "what was embedded is kept"
             done = here["done"]
         until(lambda: progress(running, name_of(second))["state"] == "ready", 120, "the second index")
+        until(lambda: running.client("recall").get("/info")["embedding"], 60, "more than finding by words")
         assert finds(running)
         another.switch(folder, before=another.own(), to=second)
         assert finds(running)
