@@ -17,15 +17,12 @@ from agent.brain.gguf import Runtime
 from agent.errors import ModelError, NisseError, RequestError, UnavailableError
 from agent.models import catalogue
 from agent.models.shelf import Shelf
-from tests.conftest import CHAT_MODEL
+from tests.conftest import CHAT_MODEL, COUNTING
 from tests.live.running import until
 
 pytestmark = pytest.mark.models
 
 OPTIONS = Options(context=512, cells=1024, threads=1, sequences=6, parallel=3, queue=4, use_mmap=False)
-# Answers are compared where the model is sure how it goes on: other batches round otherwise, and of two words that are nearly
-# as likely either may be taken.
-COUNTING = ", ".join(str(number) for number in range(1, 30)) + ","
 PERSONA = (
     "You are Nisse, the spirit of this house. You help the people who live here, in few and plain words. " * 3
 )
@@ -121,9 +118,9 @@ def test_four_who_ask_at_once_read_their_common_beginning_once(runtime: Runtime)
 
 
 def test_answers_that_grow_together_are_those_that_grow_alone(runtime: Runtime) -> None:
-    questions = ["1, 2, 3, 4, 5, 6,", "A, B, C, D, E,", "10, 20, 30, 40, 50,"]
-    alone = [_answer(runtime, _prompt(text, max_tokens=8)).text for text in questions]
-    together = [_Grown(runtime, _prompt(text, max_tokens=8)) for text in questions]
+    questions = ["1, 2, 3, 4, 5, 6,", "A, B, C, D,", "10, 20, 30, 40, 50,"]
+    alone = [_answer(runtime, _prompt(text, max_tokens=10)).text for text in questions]
+    together = [_Grown(runtime, _prompt(text, max_tokens=10)) for text in questions]
     for each in together:
         each.join(60)
     assert [each.text for each in together] == alone

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import CHAT_MODEL
+from tests.conftest import CHAT_MODEL, COUNTING
 
 pytestmark = pytest.mark.models
 
@@ -177,10 +177,9 @@ def test_repeat_penality_as_they_spell_it_and_how_far_it_looks_back(http: httpx.
 
 
 def test_prompt_batch_size_changes_the_pace_and_not_the_answer(http: httpx.Client) -> None:
-    counting = ", ".join(str(number) for number in range(1, 30)) + ","
-    small = text(http, prompt=counting, prompt_batch_size=8)
+    small = text(http, prompt=COUNTING, prompt_batch_size=8)
     assert small.strip().startswith("30, 31,")
-    assert small == text(http, prompt=counting, prompt_batch_size=128)
+    assert small == text(http, prompt=COUNTING, prompt_batch_size=128)
     assert refused(http, prompt="x", prompt_batch_size=0)["param"] == "prompt_batch_size"
 
 
