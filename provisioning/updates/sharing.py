@@ -20,6 +20,7 @@ import psutil
 import waitress
 from flask import Flask, abort, request, send_file
 from flask.typing import ResponseReturnValue
+from waitress import wasyncore
 from zeroconf import Error as ZeroconfError
 from zeroconf import IPVersion, ServiceInfo, Zeroconf
 
@@ -86,28 +87,36 @@ def sharing(blobs: Blobs, sets: Sets, *, listen: str, name: str, wanted: bool) -
     Yields:
         The port; 0 where nothing is served: updates go on without it.
     """
-    server = _server(blobs, sets, listen) if wanted else None
+    server = _serve(blobs, sets, listen) if wanted else None
     if server is None:
         yield 0
         return
-    thread = threading.Thread(target=server.run, name="sharing", daemon=True)
-    thread.start()
-    announcer = _Announcer(name, int(server.effective_port))
+    announcer = _Announcer(name, server.port)
     try:
-        yield int(server.effective_port)
+        yield server.port
     finally:
         announcer.close()
         server.close()
-        thread.join(timeout=5)
 
 
-def _server(blobs: Blobs, sets: Sets, listen: str) -> Any:
+def _serve(blobs: Blobs, sets: Sets, listen: str) -> _Server | None:
     try:
         host, port = _place(listen)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        place = socket.create_server((host, port), family=family)
-        return waitress.create_server(
-            create_app(blobs, sets),
+        return _Server(create_app(blobs, sets), socket.create_server((host, port), family=family))
+    except (OSError, OverflowError, SettingsError) as failed:
+        logs.event(_log, "sharing.not_possible", level=logging.ERROR, listen=listen, why=failed)
+        return None
+
+
+class _Server:
+    """Serves in a thread of its own."""
+
+    def __init__(self, app: Flask, place: socket.socket) -> None:
+        self._open: dict[int, Any] = {}
+        self._waitress = waitress.create_server(
+            app,
+            map=self._open,
             sockets=[place],
             threads=_THREADS,
             connection_limit=_CONNECTIONS,
@@ -116,9 +125,22 @@ def _server(blobs: Blobs, sets: Sets, listen: str) -> Any:
             max_request_header_size=8_192,
             ident="nisse",
         )
-    except (OSError, OverflowError, SettingsError) as failed:
-        logs.event(_log, "sharing.not_possible", level=logging.ERROR, listen=listen, why=failed)
-        return None
+        self.port = int(self._waitress.effective_port)
+        self._thread = threading.Thread(target=self._waitress.run, name="sharing", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Hangs up on everybody and ends the threads."""
+        self._waitress.trigger.pull_trigger(self._end)
+        self._thread.join(timeout=10)
+
+    def _end(self) -> None:
+        # In the server's own thread: what another closes under its select() breaks it (waitress issue 468), and those who still
+        # write a file need its trigger until they have seen that nobody takes it any more.
+        for channel in list(self._waitress.active_channels.values()):
+            channel.handle_close()
+        self._waitress.task_dispatcher.shutdown()
+        wasyncore.close_all(self._open, ignore_all=True)
 
 
 class _Announcer:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from waitress.server import TcpWSGIServer
 
 from agent.models.blobs import Blobs
 from agent.models.sets import ModelSet, Sets
@@ -114,6 +117,44 @@ def test_nobody_from_outside_the_home_is_given_anything(giver: Storehouse, relea
 def test_nothing_is_shared_unless_it_is_wanted(giver: Storehouse) -> None:
     with sharing(giver.blobs, giver.sets, listen="127.0.0.1:0", name="test", wanted=False) as port:
         assert port == 0
+
+
+def test_sharing_ends_also_while_a_neighbour_still_takes_a_file(
+    giver: Storehouse, repository: Repository, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "long").mkdir()
+    long = repository.release(8, "long", gguf.write(tmp_path / "long" / "m.gguf", size=40_000_000))
+    bring(giver, long)
+    serve(giver, long, signed=True)
+    before = set(threading.enumerate())
+    with contextlib.ExitStack() as held:
+        with sharing(giver.blobs, giver.sets, listen="127.0.0.1:0", name="test", wanted=True) as port:
+            url = f"http://127.0.0.1:{port}/blobs/{long.files[0].sha256}"
+            idle = held.enter_context(httpx.Client())
+            assert idle.head(url).status_code == 200
+            taking = held.enter_context(httpx.stream("GET", url))
+            assert taking.status_code == 200
+        assert set(threading.enumerate()) == before
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(url)
+        with pytest.raises(httpx.RemoteProtocolError):
+            taking.read()
+    assert not caplog.records
+
+
+def test_ending_breaks_nothing_while_the_server_looks_whom_to_wait_for(
+    giver: Storehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = TcpWSGIServer.readable
+
+    def slowly(server: TcpWSGIServer) -> bool:
+        found = bool(looked(server))
+        time.sleep(0.1)
+        return found
+
+    monkeypatch.setattr(TcpWSGIServer, "readable", slowly)
+    with sharing(giver.blobs, giver.sets, listen="127.0.0.1:0", name="test", wanted=True):
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("listen", ["here", "127.0.0.1:99999", "203.0.113.9:8705"])
