@@ -52,13 +52,28 @@ def reply_of(running: Running, message_id: str, seconds: float = 20) -> dict[str
     return dict(until(look, seconds, "a reply"))
 
 
-def events(running: Running, message_id: str) -> list[dict[str, Any]]:
-    lines = running.client("conversation").events(f"/messages/{message_id}/events")
-    return [json.loads(line) for line in lines if line]
+def events(running: Running, message_id: str, watched: threading.Event | None = None) -> list[dict[str, Any]]:
+    """What a watcher sees; `watched` is set as soon as that is something."""
+    seen = []
+    for line in running.client("conversation").events(f"/messages/{message_id}/events"):
+        if line:
+            seen.append(json.loads(line))
+            if watched:
+                watched.set()
+    return seen
 
 
 def test_an_answer_streams_piece_by_piece_and_ends_with_the_reply(running: Running, brain: Brain) -> None:
-    seen = events(running, say(running, "hello"))
+    watched = threading.Event()
+
+    def patient(messages: list[dict[str, str]]) -> Iterator[str]:
+        first, *more = echo(messages)
+        yield first
+        watched.wait(20)  # whoever comes after the answer is given the reply alone
+        yield from more
+
+    brain.script = patient
+    seen = events(running, say(running, "hello"), watched)
     assert "".join(row.get("piece", "") for row in seen).startswith("You said: hello")
     assert seen[-1]["reply"]["text"].startswith("You said: hello")
     assert brain.priorities == ["interactive"]
@@ -78,17 +93,19 @@ def test_a_late_watcher_gets_the_reply_at_once(running: Running) -> None:
 
 def test_a_brain_that_breaks_off_is_asked_again_and_the_answer_is_one(running: Running, brain: Brain) -> None:
     attempts = []
+    watched = threading.Event()
 
     def stumble(messages: list[dict[str, str]]) -> Iterator[str]:
         attempts.append(1)
         yield "Half an "
         if len(attempts) == 1:
+            watched.wait(20)
             raise ConnectionError
         yield "answer."
 
     brain.script = stumble
     message_id = say(running, "hello")
-    seen = events(running, message_id)
+    seen = events(running, message_id, watched)
     assert {"reset": True} in seen
     assert reply_of(running, message_id)["text"].startswith("Half an answer.")
     assert len(attempts) == 2
