@@ -43,13 +43,17 @@ class Neighbours:
         self._found: dict[str, Mirror] = {}
         self._lock = threading.Lock()
         self._zeroconf: Zeroconf | None = None
+        self._browser: ServiceBrowser | None = None
         self._asked_at: frozenset[str] = frozenset()
 
     def close(self) -> None:
         """Looks no more."""
         zeroconf, self._zeroconf, self._asked_at = self._zeroconf, None, frozenset()
-        if zeroconf:
-            with contextlib.suppress(OSError, ZeroconfError):
+        browser, self._browser = self._browser, None
+        with contextlib.suppress(OSError, ZeroconfError):
+            if browser:
+                browser.cancel()  # waits for its thread, which asks by what is closed next
+            if zeroconf:
                 zeroconf.close()
         with self._lock:
             self._found.clear()
@@ -67,7 +71,7 @@ class Neighbours:
         if addresses:
             try:
                 self._zeroconf = Zeroconf(interfaces=sorted(addresses), ip_version=IPVersion.V4Only)
-                ServiceBrowser(self._zeroconf, SERVICE, handlers=[self._changed])
+                self._browser = ServiceBrowser(self._zeroconf, SERVICE, handlers=[self._changed])
             except (OSError, ZeroconfError) as failed:
                 logs.event(_log, "neighbours.not_sought", level=logging.WARNING, reason=repr(failed))
                 return
@@ -77,15 +81,21 @@ class Neighbours:
     def _changed(
         self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange
     ) -> None:
-        if name == self._own:
+        if name == self._own or zeroconf is not self._zeroconf:
             return
         if state_change is ServiceStateChange.Removed:
             with self._lock:
                 self._found.pop(name, None)
             return
-        info = zeroconf.get_service_info(service_type, name, timeout=_ASK_MS)
+        try:
+            info = zeroconf.get_service_info(service_type, name, timeout=_ASK_MS)
+        except (OSError, ZeroconfError) as failed:
+            logs.event(_log, "neighbour.not_asked", level=logging.WARNING, reason=repr(failed))
+            return
         mirror = _mirror(info.parsed_addresses(IPVersion.V4Only), info.port) if info else None
         with self._lock:
+            if zeroconf is not self._zeroconf:
+                return  # it took so long that nobody is looked for here any more
             if mirror and (name in self._found or len(self._found) < _MOST):
                 self._found[name] = mirror
                 logs.event(_log, "neighbour.found", url=mirror.url)

@@ -41,11 +41,14 @@ class Telling:
     def _run(self) -> None:
         pause = 0.0
         while not self._stop.wait(pause):
-            pause = _LOOK_S
-            for letter in self._book.letters():
-                if not self._tell(letter):
-                    pause = _AGAIN_S
-                    break
+            try:
+                pause = _LOOK_S if self._tell_all() else _AGAIN_S
+            except Exception:  # noqa: BLE001 - without this thread the owner would hear nothing until the next start
+                _log.exception("telling.broke")
+                pause = _AGAIN_S
+
+    def _tell_all(self) -> bool:
+        return all(self._tell(letter) for letter in self._book.letters())
 
     def _tell(self, letter: Letter) -> bool:
         try:

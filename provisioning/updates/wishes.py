@@ -68,9 +68,14 @@ class Wishes:
         ask_at, pause = time.monotonic(), 0.0
         while not self._stop.wait(pause):
             pause = _LOOK_S
-            self._look()
-            if time.monotonic() >= ask_at:
-                ask_at = time.monotonic() + (_ASK_AGAIN_S if self._ask() else _ASK_S)
+            try:
+                self._look()
+                if time.monotonic() >= ask_at:
+                    ask_at = time.monotonic() + _ASK_S
+                    if self._ask():
+                        ask_at = time.monotonic() + _ASK_AGAIN_S
+            except Exception:  # noqa: BLE001 - without this thread no wish would be seen until the next start
+                _log.exception("wishes.broke")
 
     def _look(self) -> None:
         found = wished(self._catalogue.models, self._shelf)

@@ -167,6 +167,25 @@ def test_a_letter_that_is_refused_for_good_does_not_hold_up_the_others(tmp_path:
     assert heard == ["good"]
 
 
+def test_what_nobody_foresaw_does_not_end_the_telling(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("provisioning.updates.telling._AGAIN_S", 0.01)
+    book, tries = Book(tmp_path), []
+
+    def announce(key: str, _subject: str, _text: str) -> None:
+        tries.append(key)
+        if len(tries) < 3:
+            raise ValueError("That is no JSON.")
+
+    book.tell(Letter(key="one", subject="s", text="t", at=1.0))
+    telling = Telling(book, announce)
+    telling.start()
+    until(lambda: not book.letters(), 20, "the owner's ear")
+    telling.close()
+    assert "telling.broke" in caplog.text
+
+
 def test_a_box_keeps_its_number_and_gets_another_where_it_was_lost(tmp_path: Path) -> None:
     first = this_box.look(tmp_path)
     assert first.id

@@ -167,7 +167,7 @@ def test_when_nobody_wants_a_model_any_more_nothing_says_that_it_is_tried_again(
         fetcher.want([model])
         until(lambda: wanted.progress(model, shelf).state == "failed", 60, "the failure")
         fetcher.give_up(model)
-        assert wanted.progress(model, shelf).state == "available"
+        until(lambda: wanted.progress(model, shelf).state == "available", 20, "no word of it")
 
 
 def test_a_failure_that_comes_after_nobody_wants_the_model_leaves_no_word(
@@ -206,6 +206,23 @@ def test_a_failure_from_before_the_start_goes_as_soon_as_the_brain_says_that_it_
     wishes = Wishes(Catalogue((first, second)), shelf, fetcher, brain=brain, embedder="")
     assert wishes._ask()
     assert [wanted.progress(model, shelf).state for model in (first, second)] == ["available", "failed"]
+
+
+def test_what_nobody_foresaw_does_not_end_the_asking(
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for pause in ("_LOOK_S", "_ASK_S"):
+        monkeypatch.setattr(f"provisioning.updates.wishes.{pause}", 0.01)
+    brain = create_autospec(Client, instance=True)
+    brain.get.side_effect = [ValueError("That is no JSON."), {"wanted": {"name": "first"}}]
+    shelf = Shelf(tmp_path)
+    model = _model("first", server)
+    fetcher = Fetcher(shelf, _fetch)
+    wishes = Wishes(Catalogue((model,)), shelf, fetcher, brain=brain, embedder="")
+    wishes.start()
+    until(lambda: fetcher._jobs, 20, "the wish")
+    wishes.close()
+    assert "wishes.broke" in caplog.text
 
 
 @pytest.mark.models
