@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, LoginPassword, Session
 
@@ -25,6 +26,8 @@ _log = logging.getLogger(__name__)
 
 _MOST_RECIPIENTS = 2
 TAKEN = "250 2.0.0 The house has it"
+
+Result = TypeVar("Result")
 
 
 class Reception:
@@ -72,7 +75,7 @@ class Reception:
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Hands the mail in; what it answers is true when it is said."""
         try:
-            return await asyncio.to_thread(self._take, session, envelope)
+            return await _apart(self._take, session, envelope)
         except TooLargeError:
             return "552 5.3.4 This mail is larger than the house takes"
         except RequestError as never:
@@ -108,7 +111,7 @@ class Reception:
             return AuthResult(success=False, handled=False, message=pause)
         login, password = (word.decode("utf-8", "replace") for word in given)
         try:
-            person = await asyncio.to_thread(self._house.verify, login, password)
+            person = await _apart(self._house.verify, login, password)
         except NisseError as away:
             logs.event(_log, "login.waits", level=logging.WARNING, why=away)
             return AuthResult(
@@ -184,3 +187,12 @@ class Reception:
 
 def _address(session: Session) -> str:
     return str((session.peer or ("",))[0])
+
+
+async def _apart(work: Callable[..., Result], *arguments: Any) -> Result:
+    """What the work gives, done in a thread, so that the other connections go on."""
+    try:
+        doing = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+    except RuntimeError as ending:  # Python begins no thread's work any more
+        raise UnavailableError("The door is just closing.", hint="Try again in a moment.") from ending
+    return await doing
