@@ -31,7 +31,8 @@ class InHand:
         name = hashlib.sha256(journal.account.encode()).hexdigest()[:12]
         file = journal.store.path.with_name(f"mail-{name}.reading")
         self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        weakref.finalize(self, os.close, self._descriptor)
+        closing = weakref.finalize(self, os.close, self._descriptor)
+        closing.atexit = False  # a thread may still be reading then, and its note would go into whatever has the number next
         left = _place(os.pread(self._descriptor, _LENGTH, 0))
         if left:
             journal.tried(*left)
