@@ -89,6 +89,7 @@ class Embedder:
         with self._turn:
             if self._timer:
                 self._timer.cancel()
+                self._timer = None
             self._unload()
 
     @contextlib.contextmanager
@@ -130,12 +131,9 @@ class Embedder:
         self._timer.start()
 
     def _forget(self) -> None:
-        # Who holds the turn sets another timer when it is done.
-        if self._turn.acquire(blocking=False):
-            try:
+        with self._turn:
+            if self._timer is threading.current_thread():  # else somebody came meanwhile, and set another
                 self._unload()
-            finally:
-                self._turn.release()
 
     def _unload(self) -> None:
         self._embedding.unload()

@@ -129,10 +129,9 @@ def _child(job: Mapping[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
         start_new_session=True,
     )
     try:
-        with contextlib.suppress(BrokenPipeError):
-            assert child.stdin  # noqa: S101 - it is a pipe
+        assert child.stdin  # noqa: S101 - it is a pipe
+        with contextlib.suppress(BrokenPipeError), child.stdin:
             child.stdin.write(json.dumps(job).encode() + b"\n")
-            child.stdin.close()
         yield child
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(_LOOK_S)  # who has come to an end keeps the status with which it did

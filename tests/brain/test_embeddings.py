@@ -144,6 +144,7 @@ def test_without_the_file_it_says_how_to_get_it(tmp_path: Path) -> None:
     absent = Embedder(Shelf(tmp_path), catalogue.load().find(EMBEDDER))
     with pytest.raises(ModelError, match=rf"not on the shelf.*/v1/models/{EMBEDDER}/fetch"):
         absent.embed(["a"])
+    absent.close()
 
 
 def test_a_damaged_file_is_said(models: Path, tmp_path: Path) -> None:
@@ -157,8 +158,18 @@ def test_a_damaged_file_is_said(models: Path, tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     shelf.path(model).parent.mkdir()
     shelf.path(model).write_bytes(junk)
+    damaged = Embedder(shelf, model)
     with pytest.raises(ModelError, match="does not load"):
-        Embedder(shelf, model).embed(["a"])
+        damaged.embed(["a"])
+    damaged.close()
+
+
+def test_its_memory_is_given_back_also_if_the_time_is_over_at_once(models: Path) -> None:
+    embedder = Embedder(Shelf(models), catalogue.load().find(EMBEDDER), kept=0)
+    for _ in range(3):
+        assert embedder.embed(["a"])
+        until(lambda: embedder.dimensions is None, 20, "its memory back")
+    embedder.close()
 
 
 def test_the_brain_embeds_while_it_waits_for_its_chat_model(models: Path, tmp_path: Path) -> None:
@@ -181,10 +192,10 @@ def test_the_brain_embeds_while_it_waits_for_its_chat_model(models: Path, tmp_pa
 def test_its_memory_is_given_back_when_nobody_calls(models: Path) -> None:
     brief = Embedder(Shelf(models), catalogue.load().find(EMBEDDER), kept=0.5)
     first = brief.embed([OWLS])
-    assert brief.dimensions == 384
     until(lambda: not brief.dimensions, 10, "the memory")
     again = brief.embed([OWLS])
     assert first is not None
+    assert len(first[0][0]) == 384
     assert again is not None
     assert np.array_equal(first[0], again[0])
     brief.close()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 import shutil
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,6 +105,15 @@ def test_one_that_rambles_or_dawdles_is_measured(small: Path, tmp_path: Path) ->
     rambling = _watch(_as("rambling", small, tmp_path))
     assert all(each["seconds"] > 0.5 for each in slow.answers)  # it sleeps that long at least
     assert "#@!" in rambling.answers[0]["text"]
+
+
+def test_one_that_ends_before_it_has_heard_its_job_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    outcome = trial_watch.watch(
+        {"prompts": ["more than a pipe holds" * 10_000]}, seconds=120, most_memory=GIGABYTE
+    )
+    gc.collect()  # a pipe that was left open would warn now
+    assert outcome.ended == "crashed"
 
 
 def test_what_is_no_model_does_not_load(tmp_path: Path) -> None:

@@ -121,14 +121,20 @@ class Remote(brain.Runtime):
             answer.put(None)
 
     def _enter(self, answer: RemoteAnswer, asker: Asker, request: Request) -> Ticket:
-        ticket = self._places.enter(asker, lambda ticket: self._begin(answer, ticket, request))
-        self._open.add(answer)
-        return ticket
+        self._open.add(answer)  # before it enters: `close` may come at any moment, and must find it
+        try:
+            return self._places.enter(asker, lambda ticket: self._begin(answer, ticket, request))
+        except UnavailableError:
+            self._open.discard(answer)
+            raise
 
     def _begin(self, answer: RemoteAnswer, ticket: Ticket, request: Request) -> None:
         answer.ticket = ticket
 
         def start() -> None:
+            if self._ended:  # its place came free because all others were ended
+                answer.put(None)
+                return
             task = self._loop.create_task(self._answer(answer, ticket, request))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

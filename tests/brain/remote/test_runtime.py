@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import threading
@@ -242,6 +243,7 @@ def test_when_it_is_closed_all_answers_end(server: OpenAIServer, remote: Makes) 
     for answer in answers:
         with contextlib.suppress(ModelError):  # a line that was cut in the middle of a read says so
             assert not [piece for piece in answer if piece.finish]
+    assert not asyncio.all_tasks(runtime._loop)
     with pytest.raises(UnavailableError):
         runtime.submit(Prompt(request=HI, tokens=()), Asker())
     runtime.close()
@@ -295,9 +297,9 @@ def test_the_estimate_follows_what_was_seen(server: OpenAIServer, remote: Makes)
         _ask(runtime)
     assert 0 <= runtime.queue().seconds < before
     server.holding.set()
-    threading.Timer(1.5, server.holding.clear).start()
     fast = runtime.submit(runtime.prepare(HI), Asker()).seconds
     began = time.monotonic()
+    threading.Timer(1.5, server.holding.clear).start()
     _ask(runtime)
     assert time.monotonic() - began > 1
     assert runtime.queue().seconds > fast
