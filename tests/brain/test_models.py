@@ -102,7 +102,7 @@ def _updates(catalogue: Catalogue, shelf: Shelf) -> Iterator[Fetcher]:
     def bring(model: Model, place: Shelf, progress: Progress) -> None:
         fetch(model, place, progress=progress)
 
-    fetcher = Fetcher(shelf, bring, pause=0.2)
+    fetcher = Fetcher(shelf, bring, pause=60)
     nobody = Client("brain", "http://127.0.0.1:9", Secret(""))
     wishes = Wishes(catalogue, shelf, fetcher, brain=nobody, embedder="")
     wishes.start()

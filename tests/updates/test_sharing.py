@@ -134,12 +134,12 @@ def test_sharing_ends_also_while_a_neighbour_still_takes_a_file(
             assert idle.head(url).status_code == 200
             taking = held.enter_context(httpx.stream("GET", url))
             assert taking.status_code == 200
-        assert set(threading.enumerate()) == before
+        until(lambda: set(threading.enumerate()) <= before, 20, "the end of all threads")
         with pytest.raises(httpx.ConnectError):
             httpx.get(url)
         with pytest.raises(httpx.RemoteProtocolError):
             taking.read()
-    assert not caplog.records
+    assert not [record for record in caplog.records if record.name.startswith(("waitress", "provisioning"))]
 
 
 def test_ending_breaks_nothing_while_the_server_looks_whom_to_wait_for(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.fakes.brain import Brain
 from tests.fakes.house import Far
@@ -17,6 +17,7 @@ from tests.live.running import Running, until
 from webui.place import listening_place
 
 CHROMIUM = "/usr/bin/chromium"
+expect.set_options(timeout=30_000)  # the page's own default does not count for it
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
