@@ -6,6 +6,7 @@ Does not know: HTTP, the model's template (`weights`), who goes first (`schedule
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -43,7 +44,7 @@ class LlamaEngine:
         """Takes the memory and begins.
 
         Args:
-            weights: The model; it must outlive the engine.
+            weights: The model.
             options: How much of everything.
             threads: Asked before each step with how many threads to compute.
             saved: Conversations kept on the disk, if any are; the engine closes it.
@@ -66,25 +67,26 @@ class LlamaEngine:
         self._chores_at = 0.0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._warm = threading.Event()
-        self._thread.start()
-        self._warm.wait()
+        try:
+            self._thread.start()
+            self._warm.wait()
+        except BaseException:  # Ctrl-C: nobody will close this engine, and the model waits for its thread
+            self._end()
+            raise
 
     def close(self) -> None:
         """Ends all answers, keeps the conversations, and gives the memory back."""
-        with self._changed:
-            self._ending = True
-            self._context.interrupt()
-            self._changed.notify_all()
+        self._end()
         self._thread.join()
         if self._saved:
             self._saved.close()
-        self._context.close()
 
     def submit(self, prompt: Prompt, asker: Asker, rules: Rules | None) -> Job:
         """Takes a place in the queue.
 
         Raises:
             UnavailableError: Too many wait already.
+            ModelError: The model is being changed.
         """
         with self._changed:
             self._refuse_if_full(len(prompt.tokens), asker)
@@ -124,6 +126,12 @@ class LlamaEngine:
             "buffers": buffers,
             "saved": {**self._saved.info(), "unsaved": self._seating.unkept()} if self._saved else None,
         }
+
+    def _end(self) -> None:
+        with self._changed:
+            self._ending = True
+            self._context.interrupt()
+            self._changed.notify_all()
 
     def _enter(self, job: Job) -> None:
         with self._changed:
@@ -174,6 +182,11 @@ class LlamaEngine:
             self._changed.notify_all()
 
     def _run(self) -> None:
+        # Ctrl-C may break off any waiting for this thread: it holds by itself what it computes with.
+        with self._weights.used(), contextlib.closing(self._context):
+            self._work()
+
+    def _work(self) -> None:
         try:
             self._warm_up()
             while True:

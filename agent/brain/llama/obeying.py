@@ -32,10 +32,13 @@ class Grammar:
 
         Raises:
             RequestError: It is no grammar.
+            ModelError: The model is being changed.
         """
         self._weights = weights
         self._param = rules.param
-        self._sampler = llama_cpp.llama_sampler_init_grammar(weights.vocabulary, rules.text.encode(), b"root")
+        text = rules.text.encode()
+        with weights.used():
+            self._sampler = llama_cpp.llama_sampler_init_grammar(weights.vocabulary, text, b"root")
         if not self._sampler:
             raise self._refusal("cannot be turned into a grammar")
         self._trigger = rules.trigger.encode()

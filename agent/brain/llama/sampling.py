@@ -36,6 +36,7 @@ class Sampler:
 
         Raises:
             RequestError: The rules are no grammar.
+            ModelError: The model is being changed.
         """
         request = prompt.request
         self._weights = weights

@@ -1,6 +1,6 @@
 """A model's weights and words: the file in memory, its vocabulary, its chat template.
 
-Owns: the model of the library, and cutting text into tokens and back.
+Owns: the model of the library, cutting text into tokens and back, and that nothing is given back under anybody's hands.
 Does not know: contexts, sampling, or who asks. Safe to use from many threads: nothing changes after the file is loaded.
 """
 
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,9 @@ class Weights:
             ModelError: It does not load, or cannot converse; the message says why as far as the library told.
         """
         self.path = path
+        self._changed = threading.Condition()
+        self._users = 0
+        self._closed = False
         self._heard = library.listen()
         self.pointer: Any = llama_cpp.llama_model_load_from_file(str(path).encode(), _parameters(options))
         if not self.pointer:
@@ -58,10 +63,33 @@ class Weights:
         self._context = options.context
 
     def close(self) -> None:
-        """Gives the memory back. No context may use it any more."""
-        if self.pointer:
-            llama_cpp.llama_model_free(self.pointer)
-            self.pointer = None
+        """Lets nobody use it any more, and gives the memory back as soon as nobody does. Its contexts must be closed before."""
+        with self._changed:
+            self._closed = True
+            self._changed.wait_for(lambda: not self._users)
+            if self.pointer:
+                llama_cpp.llama_model_free(self.pointer)
+                self.pointer = None
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Keeps it in memory while the context lasts. Whoever closes waits for that, so it is for short: a call of the library.
+
+        The engine's thread holds it for as long as it lives, and needs to ask for nothing else.
+
+        Raises:
+            ModelError: It is closed, or about to be.
+        """
+        with self._changed:
+            if self._closed:
+                raise ModelError("The model is being changed.", retry_after=5)
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._users -= 1
+                self._changed.notify_all()
 
     @property
     def buffers(self) -> dict[str, int]:
@@ -83,6 +111,7 @@ class Weights:
 
         Raises:
             RequestError: It is so long that it cannot fit into the context.
+            ModelError: The model is being changed.
         """
         data = text.encode()
         if len(data) > self._context and self._lengths.fewest(text) >= self._context:
@@ -94,7 +123,8 @@ class Weights:
             )
         room = len(data) + 2
         tokens = (llama_cpp.llama_token * room)()
-        count = llama_cpp.llama_tokenize(self.vocabulary, data, len(data), tokens, room, begin, True)
+        with self.used():
+            count = llama_cpp.llama_tokenize(self.vocabulary, data, len(data), tokens, room, begin, True)
         if count < 0:  # more tokens than bytes: no vocabulary that we know does this
             raise RequestError("This text cannot be cut into tokens.", param="prompt")
         return list(tokens[:count])
@@ -104,6 +134,7 @@ class Weights:
 
         Raises:
             RequestError: The template does not take these turns.
+            ModelError: The model is being changed.
         """
         messages: list[Any] = [
             {"role": turn.role, "content": disarmed(turn.text, self._control_words)} for turn in turns
@@ -123,11 +154,11 @@ class Weights:
             ) from refused
 
     def ends(self, token: int) -> bool:
-        """Whether this token ends an answer."""
+        """Whether this token ends an answer. For the engine's thread alone."""
         return bool(llama_cpp.llama_vocab_is_eog(self.vocabulary, token))
 
     def bytes_of(self, token: int) -> bytes:
-        """What a token stands for; nothing for control words."""
+        """What a token stands for; nothing for control words. For the engine's thread alone."""
         known = self._pieces.get(token)
         if known is None:
             piece = ctypes.create_string_buffer(_PIECE_BYTES)
@@ -160,12 +191,13 @@ class Weights:
     @functools.cached_property
     def _lengths(self) -> Lengths:
         every = range(self.size)
-        longest = max(len(llama_cpp.llama_vocab_get_text(self.vocabulary, token)) for token in every)
-        alone = (
-            self._word(token)
-            for token in every
-            if llama_cpp.llama_vocab_get_attr(self.vocabulary, token) & _ALONE
-        )
+        with self.used():
+            longest = max(len(llama_cpp.llama_vocab_get_text(self.vocabulary, token)) for token in every)
+            alone = [
+                self._word(token)
+                for token in every
+                if llama_cpp.llama_vocab_get_attr(self.vocabulary, token) & _ALONE
+            ]
         return Lengths(longest, outermost(alone))
 
     def _word(self, token: int) -> str:
