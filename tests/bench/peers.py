@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from tests.live.ports import free_port
 
 CHECKOUT = Path(__file__).parent.parent.parent
 PLACE = CHECKOUT / "build" / "bench"
@@ -52,13 +53,6 @@ class Box:
     def model(self) -> Path:
         """The file that all of them open."""
         return next((MODELS / MODEL).glob("*.gguf"))
-
-
-def free_port() -> int:
-    """A port that nothing listens on at present."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Peer:

@@ -12,7 +12,8 @@ from agent.brain.fit import boards
 from agent.commands import fit as command
 from agent.errors import NisseError
 from tests.conftest import CHAT_MODEL
-from tests.live.running import Running, free_port, until
+from tests.live.ports import free_port
+from tests.live.running import Running, until
 
 pytestmark = pytest.mark.models
 

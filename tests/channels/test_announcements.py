@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.channels.test_mail import ANNA, NISSE, words
-from tests.live.house_at_work import House, free_port, wait_until
+from tests.live.house_at_work import House, wait_until
+from tests.live.ports import free_port
 from tests.live.postoffice import PostOffice
 from webui import letters
 

@@ -18,7 +18,8 @@ import pytest
 from agent.channels.door import check
 from agent.channels.door.maildir import Maildir
 from agent.errors import StorageError, UnreachableError
-from tests.live.house_at_work import House, free_port, wait_for_port, wait_until
+from tests.live.house_at_work import House, wait_for_port, wait_until
+from tests.live.ports import free_port
 
 
 @pytest.fixture

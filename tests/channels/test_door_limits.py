@@ -9,7 +9,8 @@ import pytest
 
 from agent.channels.door.throttle import Rate
 from tests.channels.test_door import bring, encrypted, mail, open_door
-from tests.live.house_at_work import House, free_port, wait_for_port
+from tests.live.house_at_work import House, wait_for_port
+from tests.live.ports import free_port
 
 __all__ = ["open_door"]  # the fixture
 

@@ -9,7 +9,8 @@ import sys
 
 import httpx
 
-from tests.live.running import CHECKOUT, free_port, until
+from tests.live.ports import free_port
+from tests.live.running import CHECKOUT, until
 
 _SERVER = """
 import sys, threading
@@ -50,14 +51,14 @@ def test_open_answers_are_ended_before_the_server_waits_for_them() -> None:
         command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         try:
-            until(lambda: _answers(url), 20, "the server")
-            with httpx.stream("GET", f"{url}/endless", trust_env=False, timeout=20) as answer:
+            until(lambda: _answers(url), 30, "the server")
+            with httpx.stream("GET", f"{url}/endless", trust_env=False, timeout=30) as answer:
                 pieces = answer.iter_text()
                 told = next(pieces)
                 os.kill(process.pid, signal.SIGTERM)
                 os.kill(process.pid, signal.SIGTERM)  # an impatient one does no harm
                 told += "".join(pieces)
-            said, _ = process.communicate(timeout=20)
+            said, _ = process.communicate(timeout=30)
         finally:
             process.kill()
     assert told == "Once upon a time the end."

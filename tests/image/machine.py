@@ -11,7 +11,6 @@ import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from tests.image.boards import BOARDS, Board
 from tests.image.qmp import Qmp
 from tests.image.shell import Shell
 from tests.image.volatile_disk import VolatileDisk
+from tests.live.ports import free_port
 
 GIGABYTE = 1_000_000_000
 _MEDIUM = "medium"
@@ -77,8 +77,8 @@ class Machine:
             with fresh.open("r+b") as file:
                 file.truncate(max(disk_bytes, fresh.stat().st_size))
             fresh.rename(self.disk_file)
-        self.portal_port = self.hardware.portal_port or _free_port()
-        self.door_port = self.hardware.door_port or _free_port()
+        self.portal_port = self.hardware.portal_port or free_port()
+        self.door_port = self.hardware.door_port or free_port()
         self.began = 0.0
         self.starts = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -318,9 +318,3 @@ class Machine:
                 "-drive", f"if=none,id=usb-stick,format=raw,readonly=on,file={self.hardware.usb_stick}",
                 "-device", "qemu-xhci", "-device", "usb-storage,drive=usb-stick,removable=on",
             )  # fmt: skip
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

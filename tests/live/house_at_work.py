@@ -19,16 +19,10 @@ from agent import settings
 from agent.conversation.service import Room, create_app, furnish
 from agent.message import Message, Reply
 from agent.settings import Settings
+from tests.live.ports import free_port
 from tests.live.served import Served
 
 CHECKOUT = Path(__file__).parent.parent.parent
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
@@ -133,5 +127,5 @@ class House:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
         for process in self._processes:
-            process.wait(timeout=20)
+            process.wait(timeout=30)
         self.shut()

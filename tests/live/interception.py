@@ -95,7 +95,7 @@ class Wire:
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
-        self._thread.join(5)
+        self._thread.join(30)
         self._listener.close()
 
     def _accept(self) -> None:

@@ -62,7 +62,7 @@ class NameServer:
             server.shutdown()
             server.server_close()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(30)
 
     def answer(self, wire: bytes, longest: int) -> bytes:
         """What it says to a question; nothing where it is silent.

@@ -37,6 +37,7 @@ from imapclient import IMAPClient
 
 from tests.live import dovecot
 from tests.live.nameserver import NameServer
+from tests.live.ports import free_port
 from tests.live.signing import Signer
 
 DOMAIN = "nisse.test"
@@ -142,10 +143,8 @@ class PostOffice:
         self.root.chmod(0o755)
         self.host = HOST
         self.ca_file = tmp_path / "post-office-ca.pem"
-        ports = _free_ports(5)
-        self.imap_port, self.imap_starttls_port, self.smtp_port, self.smtp_starttls_port, self.plain_port = (
-            ports
-        )
+        self.imap_port, self.imap_starttls_port = free_port(), free_port()
+        self.smtp_port, self.smtp_starttls_port, self.plain_port = free_port(), free_port(), free_port()
         self.signer = Signer(DOMAIN)
         self.names = NameServer({self.signer.name: self.signer.record()})
         self._size_limit = size_limit
@@ -281,14 +280,6 @@ class PostOffice:
             (self.root / name).write_text(content)
 
 
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((HOST, 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-
-
 def _start(program: str, *arguments: str) -> subprocess.Popen[bytes]:
     path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     if path is None:
@@ -315,7 +306,7 @@ def _stop(process: subprocess.Popen[bytes] | None, daemon: int | None = None) ->
     with contextlib.suppress(ProcessLookupError):
         os.kill(daemon or process.pid, signal.SIGTERM)
     try:
-        process.wait(timeout=15)
+        process.wait(timeout=30)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

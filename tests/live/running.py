@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,19 +23,13 @@ from agent.errors import NisseError
 from agent.settings import Settings
 from agent.wire.call import Client, client
 from tests.conftest import MODELS_FOLDER
+from tests.live.ports import free_port
 
 CHECKOUT = Path(__file__).parent.parent.parent
 SERVICES = ("brain", "recall", "conversation", "updates")
 Found = TypeVar("Found")
 
 PASSWORD = "correct horse battery"
-
-
-def free_port() -> int:
-    """A port that nothing listens on at present."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(look: Callable[[], Found | None], seconds: float, what: str) -> Found:
@@ -130,7 +123,7 @@ class Running:
                 process.send_signal(signal.SIGTERM)
         for process in self._started:
             try:
-                process.wait(20)
+                process.wait(30)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

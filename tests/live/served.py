@@ -26,7 +26,7 @@ class Served:
 
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
-        self._thread.join(5)
+        self._thread.join(30)
         self._server.server_close()
 
 

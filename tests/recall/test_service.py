@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import base64
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from agent.message import Passage
 from agent.recall.service import Room, create_app
 from agent.settings import Secret
 from agent.wire.call import Client
+from tests.live.ports import free_port
 from tests.recall.learning import wait_until
 
 NOTE = b"The samovar stands under the attic window."
@@ -120,8 +120,7 @@ def test_beyond_loopback_it_wants_a_token(wordy_room: Room, monkeypatch: pytest.
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     """The service as its own process."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    url = f"http://127.0.0.1:{free_port()}"
     monkeypatch.setenv("NISSE_RECALL_URL", url)
     start = "from agent import settings; from agent.recall import service; service.main(settings.load())"
     root = Path(__file__).parents[2]
@@ -131,7 +130,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
         yield http
         http.close()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(30) == 0
 
 
 def _answers(http: Client) -> bool:

@@ -18,7 +18,7 @@ from agent.database import Migrations
 from agent.settings import Settings
 from agent.store import Store
 from provisioning.slots import health, thorough
-from tests.live.running import free_port
+from tests.live.ports import free_port
 from tests.live.served import Served
 
 

@@ -11,7 +11,7 @@ import pytest
 from agent import alive
 from provisioning.supervision import probing
 from provisioning.supervision.probing import Probing
-from tests.live.running import free_port
+from tests.live.ports import free_port
 
 
 @pytest.fixture

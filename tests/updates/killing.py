@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -302,9 +303,19 @@ def _copy(source: Path, target: Path) -> None:
     subprocess.run(["cp", "-a", source, target], check=True)
 
 
+def _fork() -> int:
+    # Python warns where there are threads, as pytest-xdist's in a worker, since a child cannot have what one of them held. This one only
+    # waits for messages: children touch neither its pipe nor anything else of it, and end by `os._exit` or a signal, never by return.
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", r"This process .*multi-threaded, use of fork\(\)", DeprecationWarning
+        )
+        return os.fork()
+
+
 def _forked(work: Callable[[], None]) -> int:
     """Does something in a child; its exit status, negative for a signal."""
-    child = os.fork()
+    child = _fork()
     if child == 0:
         status = 4
         try:
@@ -324,7 +335,7 @@ def _forked(work: Callable[[], None]) -> int:
 def _served(folder: Path) -> Iterator[str]:
     """Serves a folder from a process of its own: whoever forks must have no threads."""
     reading, writing = os.pipe()
-    server = os.fork()
+    server = _fork()
     if server == 0:
         try:
             from tests.fakes.mirror import Mirror

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from agent.errors import ConflictError, UnreachableError
 from agent.models.catalogue import Model
 from provisioning.updates.judging import Shown
 from tests.release.publishing import Publisher
+from tests.source_tree import CHECKOUT
 from tests.updates.household import Household, new_file
 from tests.updates.updating import a_house, again, offered, publish_embedder, publish_model
 
@@ -143,20 +146,12 @@ def test_a_download_that_does_not_get_on_makes_way_for_a_newer_release(
 
 
 def test_a_second_process_leaves_the_first_its_updates(house: Household) -> None:
-    import os
-
     house.step()
-    child = os.fork()
-    if child == 0:
-        status = 9
-        try:
-            house.machine.parts.book._claimed = None
-            house.machine.parts.book.claim()
-        except ConflictError:
-            status = 0
-        finally:
-            os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    claims = "import pathlib, sys; from provisioning.updates import book; book.Book(pathlib.Path(sys.argv[1])).claim()"
+    command = [sys.executable, "-c", claims, str(house.machine.parts.book._folder)]
+    second = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False)
+    assert second.returncode == 1
+    assert ConflictError.__name__ in second.stderr
 
 
 def test_a_candidate_that_takes_the_brain_along_each_time_is_given_up(

@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 from agent import claim
 from agent import settings as ground
 from agent.conversation import service as conversation
-from tests.live.running import free_port
+from tests.live.ports import free_port
 from tests.live.served import Served
 from webui import create_app
 from webui.portal import portal

@@ -30,6 +30,15 @@ enable-wide-area=no
 publish-hinfo=no
 publish-workstation=no
 """
+# Avahi ends at once where the bus does not listen yet; it says where it does as soon as it does.
+_SCRIPT = """
+mount --make-rprivate /
+mount -t tmpfs none /run
+mkdir -p /run/dbus /run/avahi-daemon
+dbus-daemon --system --nofork --nopidfile --print-address=3 3>/run/address &
+for _ in $(seq 300); do if [ -s /run/address ]; then break; fi; sleep 0.1; done
+exec avahi-daemon --no-chroot --no-drop-root --no-rlimits --file {settings}
+"""
 
 
 class Machine:
@@ -62,10 +71,28 @@ class Cable:
         self.guest = Machine(f"nisse-g{mark}", "10.77.0.3")
         self._folder, self._avahi_name = folder, avahi_name
         self._avahi: subprocess.Popen[bytes] | None = None
+        self._plugged_in = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
+        with contextlib.ExitStack() as begun:
+            self._plug_in(begun)
+            self._plugged_in = begun.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._plugged_in.close()
+
+    def ask(self, *command: str) -> str:
+        """What a command prints on the guest's machine, where Avahi answers; empty if it fails."""
+        assert self._avahi
+        inside = ("nsenter", "--target", str(self._avahi.pid), "--net", "--mount", "--root")
+        ended = subprocess.run([*inside, *command], capture_output=True, text=True, timeout=30, check=False)
+        return ended.stdout if ended.returncode == 0 else ""
+
+    def _plug_in(self, begun: contextlib.ExitStack) -> None:
         for machine in (self.box, self.guest):
             _run("ip", "netns", "add", machine.name)
+            begun.callback(subprocess.run, ["ip", "netns", "delete", machine.name], check=False)
         ends = (
             self.box.interface,
             "netns",
@@ -80,31 +107,13 @@ class Cable:
         for machine in (self.box, self.guest):
             machine.plug_in()
         self._start_avahi()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._avahi is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._avahi.pid, signal.SIGKILL)
-            self._avahi.wait()
-        for machine in (self.box, self.guest):
-            subprocess.run(["ip", "netns", "delete", machine.name], check=False)
-
-    def ask(self, *command: str) -> str:
-        """What a command prints on the guest's machine, where Avahi answers; empty if it fails."""
-        assert self._avahi
-        inside = ("nsenter", "--target", str(self._avahi.pid), "--net", "--mount", "--root")
-        ended = subprocess.run([*inside, *command], capture_output=True, text=True, timeout=30, check=False)
-        return ended.stdout if ended.returncode == 0 else ""
+        begun.callback(self._end_avahi)
+        found = ("avahi-resolve", "-4", "-n", f"{self._avahi_name}.local")
+        until(lambda: self.ask(*found), 60, f"avahi (see {self._folder / 'avahi.out'})")
 
     def _start_avahi(self) -> None:
         settings = self._folder / "avahi.conf"
         settings.write_text(_AVAHI.format(name=self._avahi_name, interface=self.guest.interface))
-        script = (
-            "mount -t tmpfs none /run && mkdir -p /run/dbus /run/avahi-daemon && "
-            "dbus-daemon --system --nofork --nopidfile & sleep 0.5; "
-            f"exec avahi-daemon --no-chroot --no-drop-root --no-rlimits --file {settings}"
-        )
         # A mount namespace of its own, because D-Bus and Avahi of this machine, if any, have the same paths.
         command = [
             "ip",
@@ -114,12 +123,17 @@ class Cable:
             "unshare",
             "--mount",
             "sh",
-            "-c",
-            f"mount --make-rprivate / ; {script}",
+            "-ec",
+            _SCRIPT.format(settings=settings),
         ]
         with (self._folder / "avahi.out").open("wb") as output:
             self._avahi = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
-        until(lambda: self.ask("avahi-resolve", "-4", "-n", f"{self._avahi_name}.local"), 30, "avahi")
+
+    def _end_avahi(self) -> None:
+        assert self._avahi
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._avahi.pid, signal.SIGKILL)
+        self._avahi.wait()
 
 
 def _run(*command: str) -> str:

@@ -29,7 +29,8 @@ def test_a_closed_tab_gives_its_stream_back(
         base_url=anna.base,
         environ_overrides={"waitress.client_disconnected": gone.is_set},
     )
-    late = threading.Timer(3, household.room.streams.piece, (message, "late"))
+    late = threading.Timer(30, household.room.streams.piece, (message, "late"))
+    late.daemon = True  # an assertion that fails waits for nothing
     late.start()
     pieces = iter(answer.response)
     assert [next(pieces), next(pieces), next(pieces)] == [b": begun\n\n", *[b": still here\n\n"] * 2]

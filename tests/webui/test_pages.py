@@ -14,7 +14,8 @@ import pytest
 from agent import settings as ground
 from agent.message import Message
 from agent.settings import Settings
-from tests.live.running import Running, free_port
+from tests.live.ports import free_port
+from tests.live.running import Running
 from webui import create_app, letters, mail_form
 from webui.portal import portal
 
