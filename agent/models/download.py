@@ -11,7 +11,7 @@ import os
 import queue
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from agent.errors import ModelError, UnreachableError
+from agent.models.shared_client import SharedClient
 from agent.models.shelf import writing
 
 _STALLED_S = 30.0  # no byte for so long: the line is dead
@@ -81,20 +82,9 @@ def _opened(url: str, begin: int, size: int, patience: float) -> Iterator[tuple[
             file.seek(begin)
             yield begin, iter(lambda: file.read(_BLOCK), b"")
         return
-    # The system's own certificates, and the user's own proxy if there is one.
-    with httpx.Client(
-        verify=ssl.create_default_context(),
-        follow_redirects=True,
-        timeout=httpx.Timeout(_STALLED_S, connect=patience),
-    ) as client:
-        headers = {"Accept-Encoding": "identity"}
-        if begin:
-            headers["Range"] = f"bytes={begin}-"
-        answer = answered_within(client, client.build_request("GET", url, headers=headers), patience)
-        try:
-            yield _start_of(answer, begin, size), answer.iter_raw()
-        finally:
-            answer.close()
+    headers = {"Range": f"bytes={begin}-"} if begin else {}
+    with answered(url, patience=patience, stalled=_STALLED_S, headers=headers) as answer:
+        yield _start_of(answer, begin, size), answer.iter_raw()
 
 
 def _local(url: str) -> BinaryIO:
@@ -104,17 +94,42 @@ def _local(url: str) -> BinaryIO:
         raise UnreachableError(f"{url} is not there.", hint="Look at pip's configuration.") from failed
 
 
-def answered_within(client: httpx.Client, request: httpx.Request, patience: float) -> httpx.Response:
-    """The answer's head. Looking a name up knows no time limit of its own, nor do headers that drip, hence the thread.
+@contextlib.contextmanager
+def answered(
+    url: str, *, patience: float, stalled: float, headers: Mapping[str, str]
+) -> Iterator[httpx.Response]:
+    """An answer of which the head has come.
+
+    Args:
+        url: https or http.
+        patience: Seconds until the head must have come.
+        stalled: Seconds without a byte after which the line is dead.
+        headers: Of the request, besides the one that forbids compression.
 
     Raises:
         UnreachableError: It does not come in time.
     """
+    # The system's own certificates, and the user's own proxy if there is one.
+    client = httpx.Client(
+        verify=ssl.create_default_context(),
+        follow_redirects=True,
+        timeout=httpx.Timeout(stalled, connect=patience),
+        headers={"Accept-Encoding": "identity"},
+    )
+    with SharedClient(client) as shared:
+        request = client.build_request("GET", url, headers=headers)
+        with contextlib.closing(_head(shared, request, patience)) as answer:
+            yield answer
+
+
+def _head(shared: SharedClient, request: httpx.Request, patience: float) -> httpx.Response:
+    """Looking a name up knows no time limit of its own, nor do headers that drip, hence the thread."""
     result: queue.Queue[httpx.Response | Exception] = queue.Queue()
 
     def ask() -> None:
         try:
-            result.put(client.send(request, stream=True))
+            with shared.used() as client:
+                result.put(client.send(request, stream=True))
         except Exception as failed:  # noqa: BLE001 - carried over to the thread that waits
             result.put(failed)
 

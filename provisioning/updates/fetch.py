@@ -15,9 +15,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import httpx
-
 from agent import logs
+from agent.models.shared_client import SharedClient
 from provisioning.updates.arriving import Arriving, WrongChunkError
 from provisioning.updates.chunks import LARGEST_LIST
 from provisioning.updates.mirrors import Mirror, Wanted
@@ -158,7 +157,7 @@ def fetch_small(wanted: Wanted, line: Line) -> bytes:
     raise _most_telling(failures)
 
 
-def _small(wanted: Wanted, line: Line, mirror: Mirror, client: httpx.Client) -> Iterator[bytes]:
+def _small(wanted: Wanted, line: Line, mirror: Mirror, client: SharedClient) -> Iterator[bytes]:
     patience = line.patience(mirror)
     pace = Pace(patience)
     stream = Stream(mirror.address(wanted), 0, wanted.size, wanted.size, client=client)
@@ -179,7 +178,7 @@ class _FromMirror:
     """The chunks that one mirror gives."""
 
     def __init__(
-        self, arriving: Arriving, wanted: Wanted, line: Line, mirror: Mirror, client: httpx.Client
+        self, arriving: Arriving, wanted: Wanted, line: Line, mirror: Mirror, client: SharedClient
     ) -> None:
         self._arriving, self._wanted, self._line = arriving, wanted, line
         self._url, self._client = mirror.address(wanted), client

@@ -23,6 +23,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from agent.models.shared_client import SharedClient
 from provisioning.updates.refusals import RefusedError
 
 _BLOCK = 1 << 16
@@ -42,13 +43,13 @@ class _End:
     """Nothing more comes."""
 
 
-def connection(*, proxy: bool = True) -> httpx.Client:
+def connection(*, proxy: bool = True) -> SharedClient:
     """What speaks HTTP to one mirror, over one line as far as that holds.
 
     Args:
         proxy: Whether the machine's proxy is used, if it has one.
     """
-    return httpx.Client(
+    client = httpx.Client(
         verify=ssl.create_default_context(),
         follow_redirects=True,
         max_redirects=_MOST_REDIRECTS,
@@ -56,13 +57,14 @@ def connection(*, proxy: bool = True) -> httpx.Client:
         timeout=httpx.Timeout(60.0),  # only for the thread's own end; whoever reads is less patient
         headers={"Accept-Encoding": "identity", "User-Agent": "nisse"},
     )
+    return SharedClient(client)
 
 
 class Stream:
     """What one answer brings."""
 
     def __init__(
-        self, url: str, begin: int, end: int, size: int, *, client: httpx.Client, entity: str = ""
+        self, url: str, begin: int, end: int, size: int, *, client: SharedClient, entity: str = ""
     ) -> None:
         """Asks.
 
@@ -141,7 +143,7 @@ class Stream:
         headers = {"Range": f"bytes={self._begin}-{self._end - 1}"}
         if self.entity:
             headers["If-Range"] = self.entity
-        with self._client.stream("GET", self._url, headers=headers) as answer:
+        with self._client.used() as client, client.stream("GET", self._url, headers=headers) as answer:
             self._check(answer)
             self._allowed = (self._end if answer.status_code == 206 else self._size) - self.start
             for block in answer.iter_raw():

@@ -7,7 +7,6 @@ Does not know: what is in them (python-tuf asks), nor the models' own files (`fe
 from __future__ import annotations
 
 import os
-import ssl
 import stat
 import time
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from tuf.api.exceptions import (
 from tuf.ngclient.fetcher import FetcherInterface
 
 from agent.errors import UnreachableError
-from agent.models.download import answered_within
+from agent.models.download import answered
 
 _BLOCK = 1 << 16
 _PATIENCE_S = 20.0  # until the answer begins
@@ -86,20 +85,12 @@ class SmallFiles(FetcherInterface):
         raise DownloadError(f"{url} is neither a web address nor a folder")
 
     def _remote(self, url: str) -> Iterator[bytes]:
-        timeout = httpx.Timeout(self._stalled, connect=self._patience)
         try:
-            with httpx.Client(
-                verify=ssl.create_default_context(), follow_redirects=True, timeout=timeout
-            ) as client:
-                request = client.build_request("GET", url, headers={"Accept-Encoding": "identity"})
-                answer = answered_within(client, request, self._patience)
-                try:
-                    if answer.status_code != 200:
-                        raise DownloadHTTPError(f"{url}: {answer.status_code}", answer.status_code)
-                    # By what comes, not by full blocks: a server that drips must be noticed.
-                    yield from answer.iter_raw()
-                finally:
-                    answer.close()
+            with answered(url, patience=self._patience, stalled=self._stalled, headers={}) as answer:
+                if answer.status_code != 200:
+                    raise DownloadHTTPError(f"{url}: {answer.status_code}", answer.status_code)
+                # By what comes, not by full blocks: a server that drips must be noticed.
+                yield from answer.iter_raw()
         except httpx.TimeoutException as slow:
             raise SlowRetrievalError(f"{url} stalls") from slow
         except (httpx.HTTPError, httpx.InvalidURL, UnreachableError) as failed:
