@@ -184,8 +184,10 @@ def test_nobody_else_can_teach_the_house_a_stamp(house: House, stamping: PostOff
     beside(house, stamping)
     start(house)
     wait_until(lambda: "mail.stamp_learned" in house.log())
+    wait_until(lambda: stamping.mailbox(NISSE) == [])
     lesson = mail(1, sender=NISSE, X_Nisse_Trial="guessed").as_bytes()
     stamping.send(b"Authentication-Results: mx.evil.example; dmarc=pass\r\n" + lesson, NISSE, is_signed=False)
+    stamping.wait_for(NISSE, 1)
     stamping.send(mail(2, text="true"), ANNA, is_signed=False)
     house.wait_for_messages(1)
     assert house.log().count("mail.stamp_learned") == 1

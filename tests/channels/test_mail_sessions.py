@@ -163,7 +163,8 @@ def test_without_idle_the_folder_is_looked_at_in_turns(
     with say_less(house, office, trusting_both, b" IDLE"):
         start(house)
         office.send(mail(1, text="one"), ANNA)
-        assert [message.text for message in house.wait_for_messages(1)] == ["one"]
+        wait_until(house.messages, 90)
+        assert [message.text for message in house.messages()] == ["one"]
         assert "IDLE" not in house.log()
 
 
@@ -177,8 +178,8 @@ def test_a_refused_password_stops_the_mailbox_over_restarts_until_somebody_has_i
     assert "refuses the user name or the password" in told(house)["why"]
     assert "app password" in told(house)["hint"]
     kill(process)
-    process = house.start("mail", log="second.log")
     reported = house.room.channels.everything()[0]["at"]
+    process = house.start("mail", log="second.log")
     wait_until(lambda: house.room.channels.everything()[0]["at"] > reported)
     wait_until(lambda: told(house).get("state") == "stopped")
     time.sleep(3)

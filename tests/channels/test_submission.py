@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,23 +37,34 @@ class Post:
         return self.answer
 
 
+class Session(SMTP):
+    """aiosmtpd's conversation with one client."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.ended = asyncio.Event()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self.ended.set()
+
+
 @contextmanager
 def serving(post: Post, context: ssl.SSLContext | None, **more: Any) -> Iterator[int]:
     """A real SMTP server that takes any login; without a context it has no encryption."""
     loop = asyncio.new_event_loop()
+    sessions: list[Session] = []
+    if context is not None:
+        more |= {
+            "tls_context": context,
+            "require_starttls": True,
+            "auth_required": True,
+            "authenticator": lambda *_: AuthResult(success=True),
+        }
 
-    def session() -> SMTP:
-        if context is None:
-            return SMTP(post, loop=loop)
-        return SMTP(
-            post,
-            tls_context=context,
-            require_starttls=True,
-            auth_required=True,
-            authenticator=lambda *_: AuthResult(success=True),
-            loop=loop,
-            **more,
-        )
+    def session() -> Session:
+        sessions.append(Session(post, loop=loop, **more))
+        return sessions[-1]
 
     server = loop.run_until_complete(loop.create_server(session, "127.0.0.1", 0))
     thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -62,14 +72,17 @@ def serving(post: Post, context: ssl.SSLContext | None, **more: Any) -> Iterator
     try:
         yield int(server.sockets[0].getsockname()[1])
     finally:
-        loop.call_soon_threadsafe(server.close)
-        time.sleep(0.1)
+        asyncio.run_coroutine_threadsafe(_until_all_left(server, sessions), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0.05))
+        thread.join(30)
         loop.close()
+
+
+async def _until_all_left(server: asyncio.Server, sessions: list[Session]) -> None:
+    """Returns when the connections are closed and their tasks have ended."""
+    server.close()
+    await asyncio.gather(*(session.ended.wait() for session in sessions))
+    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
 
 
 @pytest.fixture

@@ -53,9 +53,9 @@ MAILS = {
 
 @pytest.mark.parametrize("name", MAILS)
 def test_no_mail_keeps_the_reader_busy(name: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()  # others may keep the machine busy
     assert read(MAILS[name], channel="mail").sender == "anna@example.org"
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_the_text_behind_a_broken_page_is_still_read() -> None:
