@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import string
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,12 @@ EMBEDDER = "all-minilm-l6-v2"
 # What the smallest model is sure how to go on with. Only there two answers may be compared: other batches round otherwise, and of
 # two words that are nearly as likely either may be taken.
 COUNTING = ", ".join(str(number) for number in range(1, 30)) + ","
+
+
+def repeating(letters: str = string.ascii_uppercase) -> str:
+    """A question to whose answer the same applies; also if the letters begin with N or T, or run backwards."""
+    return "Repeat this word for word: " + ", ".join(letters)
+
 
 _PROGRAMS = ("postfix", "dovecot", "avahi-daemon", "chromium", "ip")
 

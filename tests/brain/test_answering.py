@@ -76,7 +76,7 @@ def start() -> Start:
             brain = Brain(loader, runtime, http)
             app.before_request(lambda: setattr(g, "key_name", brain.key_name))
             yield brain
-        until(lambda: loader.leases == 0, 5, "the model's release")
+        until(lambda: loader.leases == 0, 30, "the model's release")
 
     return started
 
@@ -123,10 +123,14 @@ def test_the_priority_is_passed_on(start: Start) -> None:
 
 
 def test_several_answers_have_seeds_of_their_own_and_come_as_they_grow(start: Start) -> None:
+    spoken_by_others = threading.Semaphore(0)
+
     def script(request: Request) -> Iterator[Piece]:
-        if request.seed == 5:
-            time.sleep(0.3)  # the first one waits; the others must not wait with it
+        if request.seed == 5:  # the first one waits; the others must not wait with it
+            assert all(spoken_by_others.acquire(timeout=30) for _ in range(2))
         yield Piece(text=f"seed {request.seed}")
+        if request.seed != 5:  # what it said has been taken
+            spoken_by_others.release()
         yield END
 
     with start(script) as brain:
@@ -161,7 +165,7 @@ def test_however_many_ask_somebody_is_left_to_refuse_the_next(
             refused = brain.chat(stream=True)
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "6")
             assert brain.http.get("/health").status_code == 200
-        until(lambda: brain.loader.leases == 0, 5, "free places")
+        until(lambda: brain.loader.leases == 0, 30, "free places")
         with brain.http.stream("POST", CHAT, json=streaming) as answer:
             assert answer.status_code == 200
 
@@ -234,7 +238,7 @@ def test_who_waits_is_told_that_the_model_broke_down(
         events = brain.events(n=n)
         assert events[-1]["error"]["message"] == message
         assert "[DONE]" not in events
-        until(lambda: all(answer.closed.is_set() for answer in brain.runtime.answers), 5, "free places")
+        until(lambda: all(answer.closed.is_set() for answer in brain.runtime.answers), 30, "free places")
 
 
 def test_who_has_nothing_to_hear_for_long_hears_that_the_line_is_alive(

@@ -11,7 +11,7 @@ import httpx
 import openai
 import pytest
 
-from tests.conftest import CHAT_MODEL
+from tests.conftest import CHAT_MODEL, COUNTING, repeating
 from tests.live.running import Running, until
 
 pytestmark = pytest.mark.models
@@ -78,7 +78,7 @@ def _told(running: Running) -> int:
 def test_the_server_answers_with_the_same_words_and_counts(
     client: Any, large: Running, small: Running
 ) -> None:
-    body = {"messages": [{"role": "user", "content": "What do owls hunt?"}], **GREEDY}
+    body = {"messages": [{"role": "user", "content": repeating()}], **GREEDY}
     straight = large.client("brain").post("/v1/chat/completions", body)
     before = _told(large)
     through = client.chat.completions.create(model="default", **body)
@@ -94,9 +94,9 @@ def test_the_server_answers_with_the_same_words_and_counts(
 
 
 def test_a_stream_stop_strings_and_bare_prompts(client: Any) -> None:
-    asked = {"prompt": "One, two, three, four,", "temperature": 0, "max_tokens": 12, "stop": [" seven"]}
+    asked = {"prompt": COUNTING, "temperature": 0, "max_tokens": 80, "stop": [" 44"]}
     answer = client.completions.create(model="default", **asked)
-    assert answer.choices[0].text.strip().startswith("five, six")
+    assert answer.choices[0].text.strip().startswith("30, 31")
     assert answer.choices[0].finish_reason == "stop"
     pieces = [
         chunk.choices[0].text for chunk in client.completions.create(model="default", stream=True, **asked)
@@ -108,7 +108,7 @@ def test_a_stream_stop_strings_and_bare_prompts(client: Any) -> None:
 def test_likelihoods_forms_and_several_answers(client: Any) -> None:
     schema = {
         "type": "object",
-        "properties": {"age": {"type": "integer"}},
+        "properties": {"age": {"type": "integer", "minimum": 0, "maximum": 120}},
         "required": ["age"],
         "additionalProperties": False,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import string
 import threading
 import time
 from collections.abc import Iterator
@@ -16,13 +17,14 @@ from agent.brain.record import Record
 from agent.errors import ModelError, NotFoundError, RequestError
 from agent.models import catalogue
 from agent.models.shelf import Shelf
-from tests.conftest import CHAT_MODEL
+from tests.conftest import CHAT_MODEL, COUNTING, repeating
 from tests.fakes.runtime import ScriptedRuntime
 from tests.live.running import until
 
 pytestmark = pytest.mark.models
 
 COUNT = [{"role": "user", "content": "Count to ten."}]
+REPEAT = [{"role": "user", "content": repeating()}]
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +55,9 @@ def test_an_answer_is_an_object_and_a_dictionary(engine: Engine) -> None:
 
 
 def test_a_stream_brings_the_same_words(engine: Engine) -> None:
-    whole = engine.chat.completions.create(messages=COUNT, temperature=0, max_tokens=12)
+    whole = engine.chat.completions.create(messages=REPEAT, temperature=0, max_tokens=24)
     stream = engine.chat.completions.create(
-        messages=COUNT, temperature=0, max_tokens=12, stream=True, stream_options={"include_usage": True}
+        messages=REPEAT, temperature=0, max_tokens=24, stream=True, stream_options={"include_usage": True}
     )
     chunks = list(stream)
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
@@ -82,33 +84,26 @@ def test_gpt4locals_words_are_understood(engine: Engine) -> None:
         model=CHAT_MODEL, response_format={"type": "json_object"}, max_tokens=None, stop=None, temperature=0,
     )  # fmt: skip
     assert isinstance(json.loads(answer.choices[0].message.content), dict)
-    stopped = engine.completions.create(
-        prompt="One, two, three, four,", temperature=0, max_tokens=12, stop=" seven"
-    )
-    assert stopped.choices[0].text.strip().startswith("five, six")
+    stopped = engine.completions.create(prompt=COUNTING, temperature=0, max_tokens=12, stop=" 32")
+    assert stopped.choices[0].text.strip().startswith("30, 31")
     assert stopped.choices[0].finish_reason == "stop"
 
 
 def test_several_answers_at_once(engine: Engine) -> None:
     answer = engine.chat.completions.create(messages=COUNT, n=3, seed=7, max_tokens=6, temperature=1.5)
     assert len({choice.message.content for choice in answer.choices}) > 1
-    results: list[str] = []
-    threads = [
-        threading.Thread(
-            target=lambda: results.append(
-                engine.chat.completions.create(messages=COUNT, temperature=0, max_tokens=8)
-                .choices[0]
-                .message.content
-            )
-        )
-        for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert len(results) == 4
-    assert len(set(results)) == 1
+
+    def repeated(letters: str) -> str:
+        asked = [{"role": "user", "content": repeating(letters)}]
+        said = engine.chat.completions.create(messages=asked, temperature=0, max_tokens=8)
+        return str(said.choices[0].message.content)
+
+    forth = string.ascii_uppercase
+    rows = [forth, forth[13:] + forth[:13], forth[19:] + forth[:19], forth[::-1]]
+    alone = [repeated(row) for row in rows]
+    assert [text[:1] for text in alone] == ["A", "N", "T", "Z"]
+    with ThreadPoolExecutor(len(rows)) as threads:
+        assert list(threads.map(repeated, rows, timeout=60)) == alone
 
 
 def test_what_is_wrong_is_said(engine: Engine) -> None:
@@ -156,8 +151,8 @@ def test_the_model_may_be_named_at_the_first_call_and_changed_at_another(file: P
     with Engine(context_window=256, folder=tmp_path) as engine:
         with pytest.raises(ModelError, match="No model is loaded"):
             engine.chat.completions.create(messages=COUNT)
-        first = engine.chat.completions.create(messages=COUNT, model=CHAT_MODEL, temperature=0, max_tokens=4)
-        other = engine.chat.completions.create(messages=COUNT, model="copy", temperature=0, max_tokens=4)
+        first = engine.chat.completions.create(messages=REPEAT, model=CHAT_MODEL, temperature=0, max_tokens=4)
+        other = engine.chat.completions.create(messages=REPEAT, model="copy", temperature=0, max_tokens=4)
         assert (first.model, other.model) == (CHAT_MODEL, "copy")
         assert first.choices[0].message.content == other.choices[0].message.content
         with pytest.raises(NotFoundError):

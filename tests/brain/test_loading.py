@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,7 +97,7 @@ def _answer(loaded: Loaded) -> str:
 
 def test_it_waits_for_the_file_and_says_so(small: Model, models: Path, shelf: Shelf) -> None:
     with _loading((small,), shelf, CHAT_MODEL) as loader:
-        until(lambda: "I wait for" in loader.state, 5, "word of waiting")
+        until(lambda: "I wait for" in loader.state, 30, "word of waiting")
         with pytest.raises(ModelError, match="I wait for") as raised, loader.lease():
             pass
         assert raised.value.retry_after
@@ -163,7 +164,7 @@ def test_when_none_loads_it_says_why_and_stays_alive(broken: Model, shelf: Shelf
 
 def test_a_name_that_nobody_knows_is_told_and_a_reload_does_not_hang(small: Model, shelf: Shelf) -> None:
     with _loading((small,), shelf, "gpt-9") as loader:
-        until(lambda: "gpt-9" in loader.state, 5, "word of it")
+        until(lambda: "gpt-9" in loader.state, 30, "word of it")
         with pytest.raises(ModelError, match="gpt-9"):
             loader.reload()
 
@@ -190,17 +191,25 @@ def test_a_smaller_model_answers_until_the_wanted_one_is_here_and_nobody_is_inte
 
 
 def test_a_reload_waits_for_the_answers_and_those_who_ask_together_get_one(
-    small: Model, models: Path, shelf: Shelf
+    small: Model, models: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _put(shelf, small, Shelf(models).path(small))
     with _loading((small,), shelf) as loader:
         until(lambda: loader.loaded, 20, "the model")
         first = loader.loaded
         asking = [threading.Thread(target=loader.reload) for _ in range(3)]
+        waiting = set()
+        wait_for = loader._reloading.wait_for
+
+        def seen_to_wait(*args: Any, **more: Any) -> Any:
+            waiting.add(threading.current_thread())
+            return wait_for(*args, **more)
+
+        monkeypatch.setattr(loader._reloading, "wait_for", seen_to_wait)
         with loader.lease() as held:
             for each in asking:
                 each.start()
-            time.sleep(0.5)
+            until(lambda: waiting.issuperset(asking), 30, "all three")
             assert _answer(held)  # it is still there for whoever holds it
         for each in asking:
             each.join(60)

@@ -100,11 +100,11 @@ def test_a_look_at_the_box_that_breaks_is_told_and_tried_again(house: House) -> 
     house.put()
     house.box = _breaks
     house.loader.start()
-    until(lambda: "libgomp" in house.loader.state, 5, "word of it")
+    until(lambda: "libgomp" in house.loader.state, 30, "word of it")
     with pytest.raises(ModelError, match="libgomp"):
         house.loader.reload()
     house.box = lambda: BOX
-    until(lambda: house.loader.loaded, 5, "the model")
+    until(lambda: house.loader.loaded, 30, "the model")
     assert "libgomp" not in house.loader.state
 
 
@@ -113,14 +113,14 @@ def test_what_breaks_while_a_model_answers_takes_it_from_nobody_and_is_forgotten
 ) -> None:
     house.put()
     house.loader.start()
-    until(lambda: house.loader.loaded, 5, "the model")
+    until(lambda: house.loader.loaded, 30, "the model")
     with monkeypatch.context() as broken:
         broken.setattr("agent.brain.loading._POLL_S", 0.05)
         broken.setattr(house.supply, "stock", _breaks)
-        until(lambda: "libgomp" in house.loader.state, 5, "word of it")
+        until(lambda: "libgomp" in house.loader.state, 30, "word of it")
         with house.loader.lease(0) as held:
             assert held.runtime is house.engines[0]
-    until(lambda: "answers" in house.loader.state, 5, "peace")
+    until(lambda: "answers" in house.loader.state, 30, "peace")
 
 
 def test_when_a_reload_breaks_whoever_waits_is_told_and_nobody_waits_for_the_change(
@@ -128,14 +128,14 @@ def test_when_a_reload_breaks_whoever_waits_is_told_and_nobody_waits_for_the_cha
 ) -> None:
     house.put()
     house.loader.start()
-    until(lambda: house.loader.loaded, 5, "the model")
+    until(lambda: house.loader.loaded, 30, "the model")
     with monkeypatch.context() as broken:
         broken.setattr(house.loader, "_load", _breaks)
         with pytest.raises(ModelError, match="libgomp"):
             house.loader.reload()
         with pytest.raises(ModelError), house.loader.lease(20):
             pass
-    until(lambda: house.loader.loaded, 5, "the model")
+    until(lambda: house.loader.loaded, 30, "the model")
 
 
 def test_a_reload_succeeds_while_a_model_elsewhere_answers_and_none_is_here(house: House) -> None:
@@ -156,7 +156,7 @@ def test_files_that_say_nothing_of_their_model_are_no_reason_to_stop_waiting_for
     supply = Supply(Catalogue((larger, mute)), house.shelf)
     loader = Loader(supply, Wish(), look=lambda: BOX, deaths=Deaths(house.file, conditions=""))
     loader.start()
-    until(lambda: "I wait for the model The larger one" in loader.state, 5, "word of waiting")
+    until(lambda: "I wait for the model The larger one" in loader.state, 30, "word of waiting")
     loader.close()
 
 
@@ -164,11 +164,11 @@ def test_the_end_in_the_middle_of_a_load_is_an_end_in_good_order(house: House) -
     house.put()
     house.may_load.clear()
     house.loader.start()
-    assert house.loading.wait(5)
+    assert house.loading.wait(30)
     assert house.serving()
     ending = threading.Thread(target=house.loader.close)
     ending.start()
-    until(lambda: house.serving() is None, 5, "a good end")
+    until(lambda: house.serving() is None, 30, "a good end")
     assert ending.is_alive()
     house.may_load.set()
     ending.join(10)
@@ -179,7 +179,7 @@ def test_the_end_in_the_middle_of_a_load_is_an_end_in_good_order(house: House) -
 def test_at_the_end_answers_end_at_once_and_nobody_waits_for_another_model(house: House) -> None:
     house.put()
     house.loader.start()
-    until(lambda: house.loader.loaded, 5, "the model")
+    until(lambda: house.loader.loaded, 30, "the model")
     with house.loader.lease():
         house.loader.close()
         assert house.engines[0].closed

@@ -13,18 +13,13 @@ import pytest
 
 from agent.errors import NotFoundError, UnavailableError
 from agent.wire.call import Client
-from tests.conftest import CHAT_MODEL
+from tests.conftest import CHAT_MODEL, repeating
 from tests.live.running import Running, until
 
 pytestmark = pytest.mark.models
 
 LONG = "Tell me everything about owls, as long as you can."
-ENDLESS = {
-    "prompt": "owl " * 20,
-    "max_tokens": 1500,
-    "temperature": 0,
-    "stream": True,
-}  # it goes on with owls
+MANY = 1500
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +53,22 @@ def _text(line: str) -> str:
     return "".join(choice["delta"].get("content", "") for choice in json.loads(line)["choices"])
 
 
+def _endless(digit: str) -> dict[str, Any]:
+    """A question whose answer is that digit, many times."""
+    token = "0123456789".index(digit) + 32
+    return {
+        "prompt": digit * 20, "max_tokens": MANY, "temperature": 0, "logit_bias": {token: 100}, "stream": True,
+    }  # fmt: skip
+
+
+def _computed(brain: Client, digit: str) -> int:
+    """How far the brain came with the endless answer: to be asked once only, since it computes the rest."""
+    asked = {"prompt": digit * (20 + MANY), "max_tokens": 1}
+    usage = brain.post("/v1/completions", asked, timeout=60)["usage"]
+    assert usage["prompt_tokens"] == 20 + MANY
+    return int(usage["prompt_tokens_details"]["cached_tokens"])
+
+
 def _first_word(stream: Iterator[str]) -> None:
     next(line for line in stream if line and json.loads(line)["choices"][0]["text"])
 
@@ -70,11 +81,12 @@ def test_it_answers_a_chat(brain: Client) -> None:
 
 
 def test_a_stream_brings_the_same_words_piece_by_piece(brain: Client) -> None:
-    whole = brain.post("/v1/chat/completions", _chat("Count to ten.", temperature=0))
+    asked = _chat(repeating(), temperature=0, max_tokens=24)
+    whole = brain.post("/v1/chat/completions", asked)
     lines = list(
         brain.events(
             "/v1/chat/completions",
-            _chat("Count to ten.", temperature=0, stream=True, stream_options={"include_usage": True}),
+            {**asked, "stream": True, "stream_options": {"include_usage": True}},
         )
     )
     assert lines[-1] == "[DONE]"
@@ -103,57 +115,61 @@ def test_text_cannot_forge_a_turn(brain: Client) -> None:
 
 
 def test_who_hangs_up_makes_room_at_once(brain: Client, running: Running) -> None:
-    stream = brain.events("/v1/completions", ENDLESS)
+    stream = brain.events("/v1/completions", _endless("1"))
     _first_word(stream)
     assert _queue(running)["working"]
     stream.close()  # type: ignore[attr-defined]
-    until(lambda: not _queue(running)["working"], 5, "a free brain")
+    until(lambda: not _queue(running)["working"], 30, "a free brain")
+    assert 20 <= _computed(brain, "1") < MANY
 
 
 def test_who_hangs_up_while_a_long_prompt_is_read_makes_room_too(brain: Client, running: Running) -> None:
+    asked = {"prompt": "2" * MANY, "max_tokens": 500, "prompt_batch_size": 1}
     with pytest.raises(UnavailableError):
-        brain.post("/v1/completions", {"prompt": "a b c " * 650, "max_tokens": 1500}, timeout=0.3)
-    until(lambda: not _queue(running)["working"], 3, "a free brain")
+        brain.post("/v1/completions", asked, timeout=0.3)
+    until(lambda: not _queue(running)["working"], 30, "a free brain")
+    assert _computed(brain, "2") < MANY - 1
 
 
 def test_who_hangs_up_while_waiting_leaves_the_queue(brain: Client, running: Running) -> None:
-    stream = brain.events("/v1/completions", ENDLESS)
+    stream = brain.events("/v1/completions", _endless("3"))
     _first_word(stream)
     with pytest.raises(UnavailableError):
         brain.post("/v1/completions", {"prompt": "x", "max_tokens": 1}, timeout=0.5)
-    until(lambda: _queue(running)["waiting"] == 0, 5, "an empty queue")
+    until(lambda: _queue(running)["waiting"] == 0, 30, "an empty queue")
     stream.close()  # type: ignore[attr-defined]
+    until(lambda: not _queue(running)["working"], 30, "a free brain")
+    assert _computed(brain, "3") < MANY  # so it was not its end that emptied the queue
 
 
 def test_those_in_person_are_served_before_those_who_can_wait(brain: Client, running: Running) -> None:
-    stream = brain.events("/v1/completions", ENDLESS)
+    stream = brain.events("/v1/completions", _endless("4"))
     _first_word(stream)
     order: list[str] = []
 
-    def ask(priority: str) -> None:
-        headers = {"X-Nisse-Priority": priority}
-        for _ in brain.events(
-            "/v1/chat/completions", _chat("Hi", max_tokens=2, stream=True), headers=headers
-        ):
+    def ask(priority: str, tokens: int) -> None:
+        asked, headers = {**_endless("5"), "max_tokens": tokens}, {"X-Nisse-Priority": priority}
+        for _ in brain.events("/v1/completions", asked, headers=headers, timeout=60):
             pass
         order.append(priority)
 
     threads = []
-    for count, priority in enumerate(("background", "interactive"), start=1):
-        threads.append(threading.Thread(target=ask, args=(priority,)))
+    # The one who comes second has so much to say that both threads cannot end at nearly the same time.
+    for count, asker in enumerate((("background", 100), ("interactive", 2)), start=1):
+        threads.append(threading.Thread(target=ask, args=asker))
         threads[-1].start()
-        until(lambda wanted=count: _queue(running)["waiting"] == wanted, 5, "a place in the queue")  # type: ignore[misc]
+        until(lambda wanted=count: _queue(running)["waiting"] == wanted, 30, "a place in the queue")  # type: ignore[misc]
     with pytest.raises(UnavailableError, match="wait already") as refused:
         brain.post("/v1/chat/completions", _chat("Hi"))
     assert refused.value.retry_after
     stream.close()  # type: ignore[attr-defined]
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert order == ["interactive", "background"]
 
 
 def test_a_background_answer_is_paused_for_somebody_and_then_goes_on(brain: Client, running: Running) -> None:
-    asked = {**ENDLESS, "max_tokens": 300, "stream_options": {"include_usage": True}}
+    asked = {**_endless("6"), "max_tokens": 300, "stream_options": {"include_usage": True}}
     stream = brain.events("/v1/completions", asked, headers={"X-Nisse-Priority": "background"}, timeout=60)
     lines = [next(line for line in stream if line)]
     answer = brain.post("/v1/chat/completions", _chat("Hi", max_tokens=4))

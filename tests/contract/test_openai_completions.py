@@ -7,38 +7,37 @@ import json
 import pytest
 from openai import OpenAI
 
-from tests.conftest import CHAT_MODEL
+from tests.conftest import CHAT_MODEL, COUNTING
 
 pytestmark = pytest.mark.models
 
 MODEL = CHAT_MODEL
-PROMPT = "One, two, three, four,"
 
 
 def test_a_prompt_is_gone_on_with(ai: OpenAI) -> None:
-    answer = ai.completions.create(model=MODEL, prompt=PROMPT, max_tokens=12, temperature=0, stop=" seven")
+    answer = ai.completions.create(model=MODEL, prompt=COUNTING, max_tokens=12, temperature=0, stop=" 32")
     [choice] = answer.choices
     assert answer.object == "text_completion"
-    assert choice.text.strip().startswith("five, six")
-    assert "seven" not in choice.text
+    assert choice.text.strip().startswith("30, 31")
+    assert "32" not in choice.text
     assert choice.finish_reason == "stop"
     assert answer.usage
     assert answer.usage.completion_tokens <= 12
 
 
 def test_unless_asked_otherwise_it_goes_on_for_sixteen_tokens(ai: OpenAI) -> None:
-    answer = ai.completions.create(model=MODEL, prompt=PROMPT, temperature=0)
+    answer = ai.completions.create(model=MODEL, prompt=COUNTING, temperature=0)
     assert answer.usage
     assert answer.usage.completion_tokens == 16
     assert answer.choices[0].finish_reason == "length"
 
 
 def test_a_stream_tells_the_same_with_its_counts_at_the_end(ai: OpenAI) -> None:
-    whole = ai.completions.create(model=MODEL, prompt=PROMPT, max_tokens=12, temperature=0)
+    whole = ai.completions.create(model=MODEL, prompt=COUNTING, max_tokens=12, temperature=0)
     chunks = list(
         ai.completions.create(
             model=MODEL,
-            prompt=PROMPT,
+            prompt=COUNTING,
             max_tokens=12,
             temperature=0,
             stream=True,
@@ -51,7 +50,7 @@ def test_a_stream_tells_the_same_with_its_counts_at_the_end(ai: OpenAI) -> None:
 
 
 def test_several_prompts_and_several_answers_to_each(ai: OpenAI) -> None:
-    prompts = [PROMPT, "The capital of France is"]
+    prompts = [COUNTING, "10, 20, 30, 40, 50,"]
     many = ai.completions.create(model=MODEL, prompt=prompts, n=2, best_of=2, max_tokens=6, temperature=0)
     alone = [
         ai.completions.create(model=MODEL, prompt=prompt, max_tokens=6, temperature=0).choices[0].text
@@ -62,16 +61,16 @@ def test_several_prompts_and_several_answers_to_each(ai: OpenAI) -> None:
 
 
 def test_the_prompt_is_echoed(ai: OpenAI) -> None:
-    answer = ai.completions.create(model=MODEL, prompt=PROMPT, max_tokens=4, temperature=0, echo=True)
-    assert answer.choices[0].text.startswith(PROMPT)
+    answer = ai.completions.create(model=MODEL, prompt=COUNTING, max_tokens=4, temperature=0, echo=True)
+    assert answer.choices[0].text.startswith(COUNTING)
     stream = ai.completions.create(
-        model=MODEL, prompt=PROMPT, max_tokens=4, temperature=0, echo=True, stream=True
+        model=MODEL, prompt=COUNTING, max_tokens=4, temperature=0, echo=True, stream=True
     )
     assert "".join(chunk.choices[0].text for chunk in stream) == answer.choices[0].text
 
 
 def test_likelihoods(ai: OpenAI) -> None:
-    answer = ai.completions.create(model=MODEL, prompt=PROMPT, max_tokens=5, temperature=0, logprobs=2)
+    answer = ai.completions.create(model=MODEL, prompt=COUNTING, max_tokens=5, temperature=0, logprobs=2)
     told = answer.choices[0].logprobs
     assert told
     assert told.tokens

@@ -159,7 +159,7 @@ def test_a_full_queue_is_said_before_the_stream_and_the_client_comes_again(narro
     assert refused.value.status_code == 503
     assert int(refused.value.response.headers["Retry-After"]) >= 1
     assert refused.value.type == "server_error"
-    assert queue(narrow)["waiting"] == 1
+    until(lambda: queue(narrow)["waiting"] == 1, 30, "the one that waits")
     assert queue(narrow)["seconds"] > 0
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
