@@ -27,6 +27,7 @@ from agent.letters.headers import LONGEST_HEAD
 
 _TIMEOUT_S = 60.0
 _LOOK_UP_S = 5.0  # between two looks at whether somebody else has work for this connection
+_MOST_FRUITLESS = 3  # searches without a pause that find nothing, though the server told of mails
 _SENT = b"\\Sent"
 KEYWORD = b"$Nisse"  # \Answered may be a person's doing, this is a house's
 _DONE = (b"\\answered", KEYWORD.lower())
@@ -67,6 +68,7 @@ class Imap:
         """
         self._folder = ""
         self._takes_keywords = False
+        self._fruitless = 0  # searches
         with _errors(server):
             encrypted = server.security == "tls"
             self._client = IMAPClient(
@@ -129,10 +131,14 @@ class Imap:
         if since:
             criteria += ["SINCE", datetime.fromtimestamp(since - 86_400, UTC).date()]
         with _errors(self._server):
+            self._told_of_mails()  # the search sees them
             found = self._client.search(criteria)
-        return sorted(
+        newer = sorted(
             int(one) for one in found if int(one) > uid
         )  # `n:*` names the last mail even if it is older
+        if newer:
+            self._fruitless = 0
+        return newer
 
     def facts(self, uid: int) -> Facts | None:
         """Size, time and headers of a mail; None if it is gone.
@@ -285,18 +291,26 @@ class Imap:
     def wait(self, seconds: float, wake: threading.Event) -> None:
         """Waits for news: until the server tells of some, somebody sets `wake`, or the time is up.
 
+        It may have told of them since `newer` asked, beside the answer to something else, and says nothing twice (RFC 3501, 7.3.1).
+
         Args:
             seconds: The longest wait.
             wake: Ends the wait early; it is cleared.
         """
-        until = time.monotonic() + seconds
         with _errors(self._server):
-            if self._client.has_capability("IDLE"):
-                self._idle(until, wake)
+            if self._told_of_mails() and self._fruitless < _MOST_FRUITLESS:
+                self._fruitless += 1
             else:
-                _life.wait(wake, seconds)
-                self._client.noop()
+                self._fruitless = 0
+                self._wait(seconds, wake)
         wake.clear()
+
+    def _wait(self, seconds: float, wake: threading.Event) -> None:
+        if self._client.has_capability("IDLE"):
+            self._idle(time.monotonic() + seconds, wake)
+        else:
+            _life.wait(wake, seconds)
+            self._client.noop()
 
     def _idle(self, until: float, wake: threading.Event) -> None:
         self._client.idle()
@@ -312,6 +326,10 @@ class Imap:
         finally:
             _life.works()
             self._client.idle_done()
+
+    def _told_of_mails(self) -> bool:
+        """Whether the server told how many mails there are since this was asked last: when some came, and when a folder was opened."""
+        return bool(self._client._imap.response("EXISTS")[1] != [None])  # noqa: SLF001 - imapclient keeps it to itself
 
     def _fetch(self, uid: int, *items: str) -> dict[bytes, Any]:
         with _errors(self._server), _refusals(self._server):
