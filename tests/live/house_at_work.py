@@ -25,7 +25,7 @@ from tests.live.served import Served
 CHECKOUT = Path(__file__).parent.parent.parent
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Returns as soon as the condition holds; fails when the time is up."""
     end = time.monotonic() + seconds
     while not condition():

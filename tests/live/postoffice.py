@@ -204,7 +204,7 @@ class PostOffice:
         return [mail for mail in parsed if isinstance(mail, EmailMessage)]
 
     def wait_for(
-        self, address: str, count: int, *, folder: str = "INBOX", seconds: float = 30
+        self, address: str, count: int, *, folder: str = "INBOX", seconds: float = 60
     ) -> list[EmailMessage]:
         """The mailbox as soon as it holds so many mails, or as it is when the time is up."""
         end = time.monotonic() + seconds
