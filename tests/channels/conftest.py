@@ -38,6 +38,7 @@ def offices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostOffice]:
 @pytest.fixture
 def office(offices: PostOffice, house: House) -> PostOffice:
     """The post office with empty mailboxes, and the house with an account there."""
+    offices.let_all_arrive()
     for name in ("nisse", "anna"):
         with offices.imap(f"{name}@nisse.test") as client:
             for folder in ("INBOX", "Sent"):

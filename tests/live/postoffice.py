@@ -212,6 +212,13 @@ class PostOffice:
             time.sleep(0.1)
         return mails
 
+    def let_all_arrive(self, seconds: float = 30) -> None:
+        """Returns when no mail is on its way any more; those that were put off are thrown away."""
+        _run("postsuper", "-c", str(self.root / "postfix"), "-d", "ALL", "deferred")
+        end = time.monotonic() + seconds
+        while self._on_its_way() and time.monotonic() < end:
+            time.sleep(0.05)
+
     @contextlib.contextmanager
     def imap(self, address: str) -> Iterator[IMAPClient]:
         """A user's logged-in IMAP connection, for whatever a test wants to see or do."""
@@ -250,6 +257,10 @@ class PostOffice:
         pid_file = self.root / "queue/pid/master.pid"
         _stop(self._postfix, int(pid_file.read_text()) if pid_file.exists() else None)
 
+    def _on_its_way(self) -> bool:
+        folders = (self.root / "queue" / name for name in ("maildrop", "incoming", "active"))
+        return any(path.is_file() for folder in folders for path in folder.rglob("*"))
+
     def _restart_postfix(self) -> None:
         self.stop_postfix()
         self.start_postfix()
@@ -280,13 +291,21 @@ class PostOffice:
             (self.root / name).write_text(content)
 
 
-def _start(program: str, *arguments: str) -> subprocess.Popen[bytes]:
+def _found(program: str) -> str:
     path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     if path is None:
         raise RuntimeError(
             f"{program} is not installed; `make test` needs postfix, dovecot-imapd and dovecot-lmtpd"
         )
-    return subprocess.Popen([path, *arguments], stdin=subprocess.DEVNULL, start_new_session=True)
+    return path
+
+
+def _run(program: str, *arguments: str) -> None:
+    subprocess.run([_found(program), *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=True)
+
+
+def _start(program: str, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([_found(program), *arguments], stdin=subprocess.DEVNULL, start_new_session=True)
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
