@@ -76,6 +76,7 @@ class Wishes:
                         ask_at = time.monotonic() + _ASK_AGAIN_S
             except Exception:  # noqa: BLE001 - without this thread no wish would be seen until the next start
                 _log.exception("wishes.broke")
+                pause = _ASK_AGAIN_S
 
     def _look(self) -> None:
         found = wished(self._catalogue.models, self._shelf)

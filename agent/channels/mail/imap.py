@@ -131,7 +131,7 @@ class Imap:
         if since:
             criteria += ["SINCE", datetime.fromtimestamp(since - 86_400, UTC).date()]
         with _errors(self._server):
-            self._told_of_mails()  # the search sees them
+            self._told_of_mails()  # those of which it told until now are found
             found = self._client.search(criteria)
         newer = sorted(
             int(one) for one in found if int(one) > uid
