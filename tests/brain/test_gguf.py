@@ -189,7 +189,10 @@ def test_two_that_do_not_fit_together_are_both_answered_whole(runtime: Runtime) 
 def test_a_schema_is_obeyed_whatever_is_asked(runtime: Runtime) -> None:
     schema = {
         "type": "object",
-        "properties": {"colour": {"enum": ["red", "blue"]}, "count": {"type": "integer"}},
+        "properties": {
+            "colour": {"enum": ["red", "blue"]},
+            "count": {"type": "integer"},
+        },
         "required": ["colour", "count"],
     }
     said = json.loads(_answer(runtime, _chat("Sing a song.", schema=schema, max_tokens=60)).text)
@@ -202,7 +205,11 @@ def test_a_schema_is_obeyed_whatever_is_asked(runtime: Runtime) -> None:
 def test_a_tool_that_must_be_called_is_called(runtime: Runtime) -> None:
     tool = Tool(
         name="weather",
-        parameters={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+        parameters={
+            "type": "object",
+            "properties": {"city": {"type": "string", "maxLength": 20}},
+            "required": ["city"],
+        },
     )
     said = _answer(
         runtime, _chat("Weather in Oslo?", tools=(tool,), tool_choice="required", max_tokens=80)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from openai import LengthFinishReasonError, OpenAI, OpenAIError
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from tests.conftest import CHAT_MODEL, repeating
 
@@ -22,9 +22,9 @@ MODEL = CHAT_MODEL
 
 
 class Pet(BaseModel):
-    """What the model is to fill in."""
+    """What the model is to fill in: at some length, since the smallest model comes to no end by itself."""
 
-    name: str
+    name: str = Field(max_length=20)
     legs: int
 
 

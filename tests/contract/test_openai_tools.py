@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from openai import OpenAI, pydantic_function_tool
 from openai.types.chat import ChatCompletionMessageParam
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from tests.conftest import CHAT_MODEL
 
@@ -173,7 +173,7 @@ def test_the_clients_stream_helper_puts_calls_together(ai: OpenAI) -> None:
 
 def test_the_client_parses_arguments_into_a_model_of_the_callers(ai: OpenAI) -> None:
     class Weather(BaseModel):
-        place: str
+        place: str = Field(max_length=20)
         days: int
 
     answer = ai.chat.completions.parse(
