@@ -55,9 +55,8 @@ def _text(line: str) -> str:
 
 def _endless(digit: str) -> dict[str, Any]:
     """A question whose answer is that digit, many times."""
-    token = "0123456789".index(digit) + 32
     return {
-        "prompt": digit * 20, "max_tokens": MANY, "temperature": 0, "logit_bias": {token: 100}, "stream": True,
+        "prompt": digit * 20, "max_tokens": MANY, "temperature": 0, "logit_bias": {32 + int(digit): 100}, "stream": True,
     }  # fmt: skip
 
 
